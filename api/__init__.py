@@ -1,0 +1,1 @@
+"""Calls, messages and video visits with people in custody: accounts, balances and payments over GraphQL."""

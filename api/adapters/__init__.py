@@ -1,0 +1,1 @@
+"""Ports: one file each, with the real implementation and the simulated one."""

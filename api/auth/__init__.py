@@ -1,0 +1,1 @@
+"""Passwords, tokens, sign-ins, limits and roles."""

@@ -1,0 +1,1 @@
+"""Rules: pure functions, enums and transition tables; standard library only."""

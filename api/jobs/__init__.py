@@ -1,0 +1,1 @@
+"""Due work: what happens later, once, whatever crashes in between."""

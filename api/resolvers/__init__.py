@@ -1,0 +1,1 @@
+"""Verbs: the queries, mutations and subscriptions, one file per feature."""

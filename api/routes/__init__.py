@@ -1,0 +1,1 @@
+"""Doors that are not GraphQL: health, GraphiQL, the sandbox."""

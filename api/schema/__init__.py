@@ -1,0 +1,1 @@
+"""Nouns: the GraphQL types, inputs and payloads, one file per feature."""

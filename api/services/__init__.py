@@ -1,0 +1,1 @@
+"""Use cases: they open transactions, query rows and write the outbox."""
