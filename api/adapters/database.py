@@ -1,0 +1,229 @@
+"""The database: connecting, transactions that finish what they began, and plain SQL that runs on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import UUID
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.connection import get_connection
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
+from tortoise.transactions import in_transaction
+
+from api.models import MODULES
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Ports = TypeVar("Ports", bound="Committed")
+Row = Mapping[str, Any]
+
+ATTEMPTS_MAX = 5
+_CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_OUTAGES = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    ConnectionError,
+    TimeoutError,
+    DBConnectionError,
+)
+
+
+class DatabaseUnavailable(Exception):
+    """The database did not answer in time; nothing was lost, and the same request may be sent again."""
+
+
+class Committed:
+    """What a use case's first argument must offer: being told which events its transaction committed."""
+
+    def announce(self, events: Sequence[Any]) -> None:
+        """Take the events of a transaction that has just been committed; must neither raise nor wait."""
+        raise NotImplementedError
+
+
+_events: ContextVar[list[Any] | None] = ContextVar("events", default=None)
+_running: set[asyncio.Task[Any]] = set()
+
+
+def tortoise_config(url: str, *, pool: int = 10) -> dict[str, Any]:
+    """Return Tortoise's configuration for a database URL.
+
+    `sqlite://./data/app.sqlite3` or `postgres://user:pass@host:port/name`; a query's `host` names a socket's folder.
+    """
+    parts = urlsplit(url)
+    credentials: dict[str, Any]
+    if parts.scheme == "sqlite":
+        engine = "api.adapters.database_sqlite"
+        credentials = {"file_path": url.removeprefix("sqlite://")}
+    else:
+        engine = "api.adapters.database_asyncpg"
+        options = dict(parse_qsl(parts.query))
+        credentials = {
+            "host": options.get("host") or parts.hostname or "127.0.0.1",
+            "port": parts.port or int(options.get("port", 5432)),
+            "user": unquote(parts.username or options.get("user", "postgres")),
+            "password": unquote(parts.password) if parts.password else None,
+            "database": parts.path.lstrip("/"),
+            "minsize": 1,
+            "maxsize": pool,
+        }
+    return {
+        "connections": {"default": {"engine": engine, "credentials": credentials}},
+        "apps": {"models": {"models": list(MODULES), "default_connection": "default", "migrations": "migrations"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+async def connect(url: str, *, pool: int = 10) -> None:
+    """Connect this process to the database; the folder of a SQLite file is made."""
+    if url.startswith("sqlite://"):
+        Path(url.removeprefix("sqlite://")).parent.mkdir(parents=True, exist_ok=True)
+    await Tortoise.init(config=tortoise_config(url, pool=pool), _enable_global_fallback=True)
+
+
+async def disconnect() -> None:
+    """Let the transactions that are under way end, then close."""
+    if _running:
+        await asyncio.wait(_running, timeout=10)
+    await Tortoise.close_connections()
+
+
+def dialect() -> str:
+    """Return "sqlite" or "postgres"."""
+    return get_connection("default").capabilities.dialect
+
+
+def transactional(
+    use_case: Callable[Concatenate[Ports, P], Awaitable[R]],
+) -> Callable[Concatenate[Ports, P], Awaitable[R]]:
+    """Run a use case in one transaction: committed as a whole when it returns, undone when it raises.
+
+    It runs in a task of its own, so that a caller that goes away cannot stop it half-way. After a deadlock the whole
+    use case is repeated. Events added by `add_event` are announced to its first argument once they are committed.
+    Raises DatabaseUnavailable when the database does not answer in time.
+    """
+
+    @functools.wraps(use_case)
+    async def in_its_own_task(ports: Ports, *args: P.args, **kwargs: P.kwargs) -> R:
+        task = asyncio.create_task(_commit(use_case, ports, *args, **kwargs))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+        return await asyncio.shield(task)
+
+    return in_its_own_task
+
+
+async def _commit(
+    use_case: Callable[Concatenate[Ports, P], Awaitable[R]], ports: Ports, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        events: list[Any] = []
+        token = _events.set(events)
+        try:
+            async with in_transaction("default"):
+                result = await use_case(ports, *args, **kwargs)
+        except _CONFLICTS as error:
+            if attempt == ATTEMPTS_MAX:
+                raise DatabaseUnavailable from error
+            await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
+            continue
+        except OperationalError as error:
+            if "locked" in str(error) or "busy" in str(error):
+                raise DatabaseUnavailable from error
+            raise
+        except _OUTAGES as error:
+            raise DatabaseUnavailable from error
+        finally:
+            _events.reset(token)
+        if events:
+            ports.announce(events)
+        return result
+    raise AssertionError("unreachable")
+
+
+def add_event(event: Any) -> None:
+    """Announce `event` once the transaction that is under way is committed."""
+    events = _events.get()
+    if events is None:
+        raise RuntimeError("an event belongs to a transaction")
+    events.append(event)
+
+
+_PLACEHOLDER = re.compile(r"\$(\d+)")
+
+
+@functools.lru_cache(512)
+def _sqlite_text(query: str) -> str:
+    return _PLACEHOLDER.sub(r"?\1", query).replace(" for update", "")
+
+
+def _sqlite_value(value: Any) -> Any:
+    if isinstance(value, UUID | datetime | Decimal):
+        return str(value)
+    return value
+
+
+async def fetch(query: str, *values: Any) -> Sequence[Row]:
+    """Run one SQL statement that returns rows, on the transaction under way if there is one.
+
+    Placeholders are `$1`, `$2` …; `for update` is understood by PostgreSQL and left out on SQLite, where the
+    transaction has the whole database to itself. Values may be UUID, datetime, Decimal, str, int, bytes, None.
+    """
+    connection = get_connection("default")
+    try:
+        if connection.capabilities.dialect == "sqlite":
+            return await connection.execute_query_dict(_sqlite_text(query), [_sqlite_value(v) for v in values])
+        async with connection.acquire_connection() as raw:
+            rows: Sequence[Row] = await raw.fetch(query, *values)
+            return rows
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise IntegrityError(error) from error
+
+
+async def fetch_one(query: str, *values: Any) -> Row | None:
+    """Run one SQL statement and return its first row, or None."""
+    rows = await fetch(query, *values)
+    return rows[0] if rows else None
+
+
+async def execute(query: str, *values: Any) -> int:
+    """Run one SQL statement that returns no rows; return how many rows it changed."""
+    connection = get_connection("default")
+    if connection.capabilities.dialect == "sqlite":
+        query, values = _sqlite_text(query), tuple(_sqlite_value(v) for v in values)
+    changed, _ = await connection.execute_query(query, list(values))
+    return changed
+
+
+def read_uuid(value: Any) -> UUID:
+    """Return a column of type UUID; SQLite gives text."""
+    return value if isinstance(value, UUID) else UUID(str(value))
+
+
+def read_time(value: Any) -> datetime:
+    """Return a column of an instant, in UTC; SQLite gives text."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromisoformat(value).astimezone(UTC)
+
+
+def read_json(value: Any) -> Any:
+    """Return a column of JSON; plain SQL gives text on both engines."""
+    return json.loads(value) if isinstance(value, str | bytes) else value

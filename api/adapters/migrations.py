@@ -1,0 +1,92 @@
+"""Brings the database to the newest schema; safe to run twice, and by two processes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.connection import get_connection
+from tortoise.migrations.executor import MigrationExecutor
+
+from api.adapters import database
+from api.models import guards
+
+_LOCK_NUMBER = 7_203_114_552
+_LOCK_SECONDS_MAX = 120
+
+
+class SchemaIncomplete(Exception):
+    """A trigger that guards the ledger is missing; the message names it."""
+
+
+async def migrate(url: str) -> list[str]:
+    """Apply what is missing and return the names of the migrations applied. Raises TimeoutError when another
+    process migrates for longer than two minutes."""
+    applied: list[str] = []
+    async with _alone(url):
+        await database.connect(url, pool=1)
+        try:
+            connection = get_connection("default")
+            if database.dialect() == "postgres":
+                await connection.execute_script("set statement_timeout = 0; set lock_timeout = '60s'")
+            apps = database.tortoise_config(url)["apps"]
+            executor = MigrationExecutor(connection, apps)
+            await executor.migrate(
+                progress=lambda event, _app, name: applied.append(name) if event == "apply_done" else None
+            )
+            await _make_guards()
+        finally:
+            await Tortoise.close_connections()
+    return applied
+
+
+async def pending() -> list[str]:
+    """Return the names of migrations that the connected database lacks, for the readiness door."""
+    config = Tortoise._require_context().apps and database.tortoise_config("sqlite://unused")["apps"]
+    plan = await MigrationExecutor(get_connection("default"), config).plan()
+    return [step.migration.name for step in plan]
+
+
+async def verify_guards() -> None:
+    """Raise SchemaIncomplete when a trigger of the list is not in the connected database."""
+    if database.dialect() == "sqlite":
+        rows = await database.fetch("select name from sqlite_master where type = 'trigger'")
+    else:
+        rows = await database.fetch("select tgname as name from pg_trigger where not tgisinternal")
+    missing = guards.expected_triggers(database.dialect()) - {row["name"] for row in rows}
+    if missing:
+        raise SchemaIncomplete(f"the database lacks {sorted(missing)[0]}; run `python -m api migrate`")
+
+
+async def _make_guards() -> None:
+    sqlite = database.dialect() == "sqlite"
+    for statement in guards.sqlite_statements() if sqlite else guards.postgres_statements():
+        await get_connection("default").execute_script(statement)
+    await verify_guards()
+
+
+@asynccontextmanager
+async def _alone(url: str) -> AsyncIterator[None]:
+    """Hold a lock that only one migrating process has: a file's beside SQLite, an advisory one in PostgreSQL."""
+    if url.startswith("sqlite://"):
+        file = Path(url.removeprefix("sqlite://") + ".migrating")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w") as lock:
+            async with asyncio.timeout(_LOCK_SECONDS_MAX):
+                await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            yield
+        return
+    credentials = database.tortoise_config(url)["connections"]["default"]["credentials"]
+    connection = await asyncpg.connect(
+        **{name: credentials[name] for name in ("host", "port", "user", "password", "database")}, timeout=10
+    )
+    try:
+        await connection.execute("select pg_advisory_lock($1)", _LOCK_NUMBER, timeout=_LOCK_SECONDS_MAX)
+        yield
+    finally:
+        await connection.close()

@@ -1,0 +1,57 @@
+"""Monthly plans at facilities, and subscriptions to them."""
+
+from __future__ import annotations
+
+from tortoise import fields
+
+from api.domain.plans import SubscriptionStatus
+from api.models.accounts import Account
+from api.models.base import Row, holds, one_of
+from api.models.facilities import Facility
+from api.models.payments import PaymentMethod
+
+
+class Plan(Row):
+    """A plan of one facility. `included_calls` is NULL where the plan is not about calls."""
+
+    facility: fields.ForeignKeyRelation[Facility] = fields.ForeignKeyField(
+        "models.Facility", on_delete=fields.RESTRICT, related_name="plans"
+    )
+    product = fields.CharField(24)
+    name_en = fields.CharField(120)
+    name_es = fields.CharField(120)
+    price = fields.BigIntField()
+    unlimited = fields.BooleanField()
+    included_calls = fields.IntField(null=True)
+
+    class Meta:
+        table = "plans"
+        constraints = [holds("plans_price", "price > 0")]
+
+
+class PlanSubscription(Row):
+    """A holder's subscription to a plan."""
+
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", on_delete=fields.RESTRICT, related_name="subscriptions"
+    )
+    plan: fields.ForeignKeyRelation[Plan] = fields.ForeignKeyField(
+        "models.Plan", on_delete=fields.RESTRICT, related_name="subscriptions"
+    )
+    payment_method: fields.ForeignKeyNullableRelation[PaymentMethod] = fields.ForeignKeyField(
+        "models.PaymentMethod", on_delete=fields.RESTRICT, related_name="subscriptions", null=True
+    )
+    status = fields.CharField(24)
+    price = fields.BigIntField()
+    period_start = fields.DatetimeField()
+    period_end = fields.DatetimeField()
+    renews_at = fields.DatetimeField(null=True)
+    access_until = fields.DatetimeField()
+    included_calls_left = fields.IntField(null=True)
+
+    class Meta:
+        table = "plan_subscriptions"
+        constraints = [
+            one_of("plan_subscriptions", "status", SubscriptionStatus),
+            holds("plan_subscriptions_period", "period_end > period_start"),
+        ]

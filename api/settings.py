@@ -1,0 +1,151 @@
+"""Every setting, typed, read once by the composition roots. A wrong or missing one stops the start with one line."""
+
+from __future__ import annotations
+
+import secrets
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Sandbox = Literal["off", "on", "shared"]
+
+
+class SettingsError(Exception):
+    """A setting is wrong or missing; the message is one line that names it."""
+
+
+class Settings(BaseSettings):
+    """What a deployment chooses. Names are those of the environment, in any case; `.env` is read too."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+
+    database_url: str = "sqlite://./data/app.sqlite3"
+    database_pool: int = Field(10, ge=1, le=200)
+    broadcast_url: str = "memory://"
+    secret_key: str = ""
+    secret_key_old: str = ""
+    public_url: str = "http://127.0.0.1:8000"
+    allowed_origins: str = ""
+    allowed_hosts: str = ""
+    mail_url: str = "console://"
+    mail_from: str = ""
+    sms_url: str = "console://"
+    payments_url: str = "simulated://"
+    sandbox: Sandbox = "off"
+    worker: Literal["on", "off"] = "on"
+    operator_name: str = "Correctional Billing Services"
+    trusted_proxies: str = ""
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_has_host(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an http or https address, like https://pay.example.com")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("sqlite", "postgres", "postgresql"):
+            raise ValueError("must begin with sqlite:// or postgres://")
+        return value.replace("postgresql://", "postgres://", 1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.sandbox == "off":
+            if len(self.secret_key) < 32:
+                raise ValueError("SECRET_KEY must be set to at least 32 characters")
+            if urlsplit(self.payments_url).scheme == "simulated":
+                raise ValueError("PAYMENTS_URL must name a real processor outside the sandbox")
+        elif self.sandbox == "on":
+            real = [
+                name
+                for name, value, simulated in (
+                    ("MAIL_URL", self.mail_url, "console"),
+                    ("SMS_URL", self.sms_url, "console"),
+                    ("PAYMENTS_URL", self.payments_url, "simulated"),
+                )
+                if urlsplit(value).scheme != simulated
+            ]
+            if real:
+                raise ValueError(f"SANDBOX=on must not run beside a real {real[0]}; SANDBOX=shared allows it")
+        return self
+
+    @property
+    def is_sandbox(self) -> bool:
+        """True where the clock may be moved and the processor is simulated."""
+        return self.sandbox != "off"
+
+    @property
+    def data_dir(self) -> Path:
+        """Where files of this process's own are kept: beside the SQLite database, else `./data`."""
+        if self.database_url.startswith("sqlite://"):
+            return Path(self.database_url.removeprefix("sqlite://")).parent
+        return Path("data")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins that browsers may call from; those of the public URL when none are named."""
+        named = tuple(origin.strip().rstrip("/") for origin in self.allowed_origins.split(",") if origin.strip())
+        if named:
+            return named
+        parts = urlsplit(self.public_url)
+        return (f"{parts.scheme}://{parts.netloc}",)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host names that requests may carry, without ports."""
+        named = {host.strip().lower() for host in self.allowed_hosts.split(",") if host.strip()}
+        own = urlsplit(self.public_url).hostname or ""
+        return frozenset(named | {own} | ({"127.0.0.1", "localhost", "::1"} if self.is_sandbox else set()))
+
+    @property
+    def sender(self) -> str:
+        """The address that mails come from."""
+        return self.mail_from or f"no-reply@{urlsplit(self.public_url).hostname}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; raises SettingsError with one line that names the first wrong one."""
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = str(fault["loc"][0]).upper() + ": " if fault["loc"] else ""
+        raise SettingsError(name + fault["msg"].removeprefix("Value error, ")) from None
+    if settings.sandbox != "off" and not settings.secret_key:
+        settings.secret_key = _kept_secret(settings.data_dir)
+    return settings
+
+
+def refuse_open_sandbox(settings: Settings, host: str) -> None:
+    """Raise SettingsError when the sandbox would be reachable from other machines."""
+    if settings.sandbox == "on" and not _is_loopback(host):
+        raise SettingsError(f"SANDBOX=on must not listen on {host}, which is not loopback; SANDBOX=shared allows it")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _kept_secret(directory: Path) -> str:
+    """Return the sandbox's secret, made at the first start and kept, so that a restart ends no sign-in."""
+    file = directory / "secret_key"
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("x") as made:
+            file.chmod(0o600)
+            made.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return file.read_text()
