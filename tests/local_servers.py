@@ -49,6 +49,10 @@ class LocalServer(ABC):
     def _identity(self) -> dict[str, Any]:
         return {}
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start the server and return when it takes connections; fail with its log when it does not."""
         log = self.folder / "log"
@@ -90,7 +94,7 @@ class LocalServer(ABC):
             member.resume()
 
     def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.running:
             self.resume()
             self._process.send_signal(self.stop_signal)
             try:
