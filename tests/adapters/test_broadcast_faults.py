@@ -1,0 +1,217 @@
+"""Do to the pub/sub servers what machines and networks do, while somebody listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import psutil  # type: ignore[import-untyped]
+import pytest
+from redis.asyncio import Redis
+
+from api.adapters.broadcast import GAP, Broadcast, BroadcastUnavailable, Subscription, open_broadcast
+from api.adapters.broadcast_postgres import frames
+from tests.local_servers import LocalServer
+from tests.servers import private_postgres, private_redis
+
+# Longer than any promise of the port, so that a slow machine does not decide a test.
+PATIENCE_SECONDS = 20
+CHANNEL = "events"
+
+
+@pytest.fixture(scope="module")
+def private_redis_server() -> Iterator[LocalServer]:
+    with private_redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def private_postgres_server() -> Iterator[LocalServer]:
+    with private_postgres() as server:
+        yield server
+
+
+@pytest.fixture(
+    params=[pytest.param("redis", marks=pytest.mark.redis), pytest.param("postgres", marks=pytest.mark.postgres)]
+)
+def server(request: pytest.FixtureRequest) -> LocalServer:
+    found: LocalServer = request.getfixturevalue(f"private_{request.param}_server")
+    return found
+
+
+@pytest.fixture
+async def broadcast(server: LocalServer) -> AsyncIterator[Broadcast]:
+    before = asyncio.all_tasks()
+    async with open_broadcast(server.url) as opened:
+        yield opened
+    assert asyncio.all_tasks() - before == {asyncio.current_task()} - before
+
+
+async def until(subscription: Subscription, message: str) -> list[str]:
+    """Return what came before the message."""
+    before = []
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (event := await subscription.get()).message != message:
+            before.append(event.message)
+    return before
+
+
+async def assert_delivery_works(broadcast: Broadcast, subscription: Subscription) -> None:
+    assert broadcast.healthy
+    await broadcast.publish(CHANNEL, "works again")
+    assert set(await until(subscription, "works again")) <= {GAP}
+
+
+async def test_a_killed_and_restarted_server_leaves_a_gap_and_delivery_goes_on(
+    server: LocalServer, broadcast: Broadcast
+) -> None:
+    async with broadcast.subscribe(CHANNEL) as subscription:
+        server.kill()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                with pytest.raises(BroadcastUnavailable):
+                    await broadcast.publish(CHANNEL, "lost")
+        finally:
+            server.start()
+        assert await until(subscription, GAP) == []
+        await assert_delivery_works(broadcast, subscription)
+
+
+async def test_a_subscription_made_while_the_server_is_down_begins_with_a_gap(
+    server: LocalServer, broadcast: Broadcast
+) -> None:
+    server.kill()
+    try:
+        with pytest.raises(BroadcastUnavailable):
+            await broadcast.publish(CHANNEL, "lost")
+        async with asyncio.timeout(PATIENCE_SECONDS), broadcast.subscribe(CHANNEL) as subscription:
+            server.start()
+            assert await until(subscription, GAP) == []
+            await assert_delivery_works(broadcast, subscription)
+    finally:
+        if not server.running:
+            server.start()
+
+
+async def test_disconnecting_while_the_server_is_down_is_clean(server: LocalServer) -> None:
+    before = asyncio.all_tasks()
+    broadcast = open_broadcast(server.url)
+    await broadcast.connect()
+    async with broadcast.subscribe(CHANNEL):
+        server.kill()
+        try:
+            with pytest.raises(BroadcastUnavailable):
+                await broadcast.publish(CHANNEL, "lost")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await broadcast.disconnect()
+        finally:
+            server.start()
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_server_that_falls_silent_is_noticed_and_refuses_every_publisher_in_time(
+    server: LocalServer, broadcast: Broadcast
+) -> None:
+    async with broadcast.subscribe(CHANNEL) as subscription:
+        server.pause()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                # Each refusal takes its time-out, so the loop waits for the probe without a clock of its own.
+                while broadcast.healthy:
+                    publishers = [broadcast.publish(CHANNEL, "lost") for _ in range(50)]
+                    outcomes = await asyncio.gather(*publishers, return_exceptions=True)
+                    assert {type(outcome) for outcome in outcomes} == {BroadcastUnavailable}
+        finally:
+            server.resume()
+        await until(subscription, GAP)
+        await broadcast.publish(CHANNEL, "works again")
+        # The frozen server may have taken messages in and let them out when it woke.
+        assert set(await until(subscription, "works again")) <= {GAP, "lost"}
+
+
+@pytest.mark.redis
+async def test_redis_killing_only_the_listeners_leaves_a_gap(private_redis_server: LocalServer) -> None:
+    async with (
+        Redis.from_url(private_redis_server.url) as admin,
+        open_broadcast(private_redis_server.url) as broadcast,
+        broadcast.subscribe(CHANNEL) as subscription,
+    ):
+        assert await admin.client_kill_filter(_type="pubsub") == 1
+        assert await until(subscription, GAP) == []
+        await assert_delivery_works(broadcast, subscription)
+
+
+@pytest.mark.redis
+async def test_redis_paused_for_all_clients_leaves_a_gap(private_redis_server: LocalServer) -> None:
+    async with (
+        Redis.from_url(private_redis_server.url) as admin,
+        open_broadcast(private_redis_server.url) as broadcast,
+        broadcast.subscribe(CHANNEL) as subscription,
+    ):
+        await admin.client_pause(5_000)
+        assert await until(subscription, GAP) == []
+        await assert_delivery_works(broadcast, subscription)
+
+
+@pytest.mark.postgres
+async def test_postgres_terminating_only_the_listener_leaves_a_gap(private_postgres_server: LocalServer) -> None:
+    async with (
+        open_broadcast(private_postgres_server.url) as broadcast,
+        broadcast.subscribe(CHANNEL) as subscription,
+    ):
+        for pid in await listeners(private_postgres_server.url):
+            psutil.Process(pid).terminate()
+        assert await until(subscription, GAP) == []
+        await assert_delivery_works(broadcast, subscription)
+
+
+@pytest.mark.postgres
+async def test_postgres_with_a_frozen_listener_is_noticed_while_all_else_works(
+    private_postgres_server: LocalServer,
+) -> None:
+    async with (
+        open_broadcast(private_postgres_server.url) as broadcast,
+        broadcast.subscribe(CHANNEL) as subscription,
+    ):
+        frozen = [psutil.Process(pid) for pid in await listeners(private_postgres_server.url)]
+        for process in frozen:
+            process.suspend()
+        try:
+            assert await until(subscription, GAP) == []
+            await assert_delivery_works(broadcast, subscription)
+        finally:
+            for process in frozen:
+                process.resume()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["first", "middle", "last"])
+async def test_postgres_turns_a_message_with_a_lost_part_into_a_gap(
+    private_postgres_server: LocalServer, which: int
+) -> None:
+    parts = list(frames("x" * 20_000, "sender-0"))
+    del parts[which]
+    connection = await asyncpg.connect(private_postgres_server.url)
+    try:
+        async with (
+            open_broadcast(private_postgres_server.url) as broadcast,
+            broadcast.subscribe(CHANNEL) as subscription,
+        ):
+            for part in [*parts, "no frame at all", "a:1:x:b", "a:5:2:b", f"a:0:{10**9}:b"]:
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, part)
+            await broadcast.publish(CHANNEL, "whole")
+            assert set(await until(subscription, "whole")) == {GAP}
+    finally:
+        await connection.close()
+
+
+async def listeners(url: str) -> list[int]:
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'broadcast listener' AND state = 'idle'"
+        )
+    finally:
+        await connection.close()
+    return [row["pid"] for row in rows]

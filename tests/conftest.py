@@ -1,0 +1,26 @@
+"""Fixtures that every folder of tests may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import postgres_server, redis_server
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Yield the URL of a PostgreSQL server, to create databases on with `tests.servers.create_database`.
+
+    Names of databases carry the worker's (`worker_id`): a server given by TEST_PG_URL is shared by all workers.
+    """
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Yield the URL of a Redis server; keys and channels carry the worker's name, for the same reason."""
+    with redis_server() as url:
+        yield url
