@@ -1,0 +1,130 @@
+"""A card processor for the sandbox and for tests.
+
+It is an outside party on purpose: its books are not the product's database, so whatever the product forgets or does
+twice shows when the two are compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar, get_args
+
+from api.adapters.payments import Card, Charge, ProcessorUnavailable
+from api.adapters.payments_simulated_books import (
+    Behaviour,
+    Books,
+    ChargeBehaviour,
+    LogEntry,
+    Order,
+    RefundBehaviour,
+)
+
+T = TypeVar("T")
+
+
+class SimulatedProcessor:
+    """Act as a card processor does, by sandbox tokens and by the behaviour that was set from outside."""
+
+    name = "simulated"
+
+    def __init__(self, path: Path, public_url: str, answer_delay_seconds: float = 0.0) -> None:
+        """Prepare; the file is opened on first use, and made where there is none.
+
+        `answer_delay_seconds` lies between a committed charge and its answer, as on a slow network.
+        """
+        self.path = path
+        self._public_url = public_url
+        self._answer_delay_seconds = answer_delay_seconds
+        self._books: Books | None = None
+        # SQLite blocks, so it gets a thread; a single one, so that its connection needs no lock.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulated-processor")
+
+    async def attach(self, provider_token: str, *, customer: str) -> Card:
+        """Keep the card that a sandbox token stands for; CardRefused for any other token."""
+        return await self._ask(lambda books: books.attach(provider_token, customer))
+
+    async def charge(
+        self, *, key: str, customer: str, card: str, amount_cents: int, return_url: str | None, at: datetime
+    ) -> Charge:
+        """Charge a kept card once per key, as the card and the behaviour have it; errors as the port states.
+
+        In both time-out modes ProcessorUnavailable comes also for a key that was charged before.
+        """
+        if amount_cents <= 0:
+            raise ValueError("amount_cents must be positive")
+        order = Order(key, customer, card, amount_cents, return_url, at)
+        charge = await self._ask(lambda books: books.charge(order))
+        if self._answer_delay_seconds:
+            await asyncio.sleep(self._answer_delay_seconds)
+        if charge is None:
+            raise ProcessorUnavailable("the simulated processor timed out")
+        return charge
+
+    async def inquire(self, key: str) -> Charge | None:
+        """Return the charge of a key, truthfully in every mode; None when the key was never seen."""
+        return await self._ask(lambda books: books.by_key(key))
+
+    async def finish_action(self, charge_id: str, ok: bool) -> Charge | None:
+        """End a 3-D Secure as the customer did; None when there is no such charge.
+
+        The first end counts: a repeat, or a charge that does not wait, is returned as it stands.
+        """
+        return await self._ask(lambda books: books.finish(charge_id, ok))
+
+    async def return_url(self, charge_id: str) -> str | None:
+        """Return where the customer's browser goes after a 3-D Secure; None when no place was given."""
+        return await self._ask(lambda books: books.return_url(charge_id))
+
+    async def behave(self, next: ChargeBehaviour | None = None, refund: RefundBehaviour | None = None) -> Behaviour:
+        """Set how charges and refunds go from now on, in every process; None leaves a part as it is.
+
+        Returns what holds now. Raises ValueError for other words. A repeat is safe.
+        """
+        for name, word, words in (
+            ("next", next, get_args(ChargeBehaviour)),
+            ("refund", refund, get_args(RefundBehaviour)),
+        ):
+            if word is not None and word not in words:
+                raise ValueError(f"{name} must be one of {', '.join(words)}")
+        return await self._ask(lambda books: books.behave(next, refund))
+
+    async def captured_cents(self) -> int:
+        """Return the sum of all charges that succeeded, to be compared with the ledger."""
+        return await self._ask(Books.captured_cents)
+
+    async def charges(self) -> list[Charge]:
+        """Return every charge as it stands now, in the order in which they were made."""
+        return await self._ask(Books.charges)
+
+    async def log(self) -> list[LogEntry]:
+        """Return all that was ever done, in order; the file itself refuses to change or drop an entry."""
+        return await self._ask(Books.log)
+
+    async def close(self) -> None:
+        """Close the file; a repeat is safe, and the next call opens it again."""
+        await self._in_thread(self._close_books)
+
+    def _close_books(self) -> None:
+        if self._books is not None:
+            self._books.close()
+            self._books = None
+
+    async def _ask(self, question: Callable[[Books], T]) -> T:
+        def answer() -> T:
+            if self._books is None:
+                self._books = Books(self.path, self._public_url)
+            return question(self._books)
+
+        try:
+            return await self._in_thread(answer)
+        except (sqlite3.OperationalError, OSError) as error:
+            # A full disk, or a lock held too long: seen from outside, a processor that does not answer.
+            raise ProcessorUnavailable("the simulated processor's file cannot be used") from error
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
