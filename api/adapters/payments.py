@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from api.domain.payments import DeclineReason
 
@@ -104,7 +103,7 @@ def open_processor(url: str, *, data_dir: Path, public_url: str) -> Processor:
     # The simulated one is built of the names above, so it can only be imported once they exist.
     from api.adapters.payments_simulated import SimulatedProcessor
 
-    parts = urlsplit(url)
-    if parts.scheme != "simulated" or parts.netloc or parts.query or parts.fragment or parts.path == "/":
+    scheme, _, path = url.partition("://")
+    if scheme != "simulated" or (path and not Path(path).is_absolute()) or path.endswith("/"):
         raise ValueError("PAYMENTS_URL must be simulated:// or simulated:///absolute/path.sqlite3")
-    return SimulatedProcessor(Path(parts.path) if parts.path else data_dir / "processor.sqlite3", public_url)
+    return SimulatedProcessor(Path(path) if path else data_dir / "processor.sqlite3", public_url)

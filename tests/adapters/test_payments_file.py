@@ -160,7 +160,10 @@ async def test_the_setting_names_the_file_or_leaves_it_beside_the_database(tmp_p
     assert (tmp_path / ("own.sqlite3" if "{tmp}" in url else "made/processor.sqlite3")).is_file()
 
 
-@pytest.mark.parametrize("url", ["", "sk_live_secret", "https://secret@host", "simulated:///", "simulated://host/x"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "sk_live_secret", "https://secret@host", "simulated:///", "simulated://host/x", "https://[", "simulated:"],
+)
 def test_another_setting_stops_with_one_line_that_does_not_repeat_it(tmp_path: Path, url: str) -> None:
     with pytest.raises(ValueError, match=r"^PAYMENTS_URL must be [^\n]+$") as refused:
         open_processor(url, data_dir=tmp_path, public_url=SITE)
