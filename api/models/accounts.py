@@ -21,7 +21,7 @@ class Account(Row):
     line1 = fields.CharField(120)
     line2 = fields.CharField(120, null=True)
     city = fields.CharField(80)
-    state = fields.CharField(40)
+    state = fields.CharField(60)
     zip = fields.CharField(12)
     country = fields.CharField(2)
     address_revision = fields.IntField(default=1)

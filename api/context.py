@@ -1,0 +1,87 @@
+"""What a resolver can reach: the ports, who is asking, in which language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLError
+
+from api.adapters.ports import Ports
+from api.auth.passwords import Passwords
+from api.auth.sign_ins import Viewer, find_viewer
+from api.domain.accounts import Role
+from api.domain.texts import pick_locale, render
+
+
+class RequestRefused(GraphQLError):
+    """A request that is broken or not allowed as a whole; its message is safe to show."""
+
+    def __init__(self, code: str, text_key: str, locale: str, **params: Any) -> None:
+        super().__init__(render(locale, text_key, params), extensions={"code": code})
+
+
+@dataclass
+class Connection:
+    """What is known of a request or a socket before any operation on it is run."""
+
+    ports: Ports
+    passwords: Passwords
+    client_address: str
+    accept_language: str | None = None
+    token: str | None = None
+    user_agent: str = ""
+    connection_params: dict[str, Any] | None = None
+
+    async def operation(self) -> Context:
+        """Return the context of one operation; the sign-in is looked up again each time, so that ending it counts."""
+        viewer = await find_viewer(self.ports, self.token)
+        return Context(self, viewer)
+
+
+@dataclass
+class Context:
+    """The context of one operation."""
+
+    connection: Connection
+    viewer: Viewer | None
+    _account_locale: str | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.viewer is not None and self.viewer.account is not None:
+            self._account_locale = self.viewer.account["locale"]
+
+    @property
+    def ports(self) -> Ports:
+        """The outside world."""
+        return self.connection.ports
+
+    @property
+    def passwords(self) -> Passwords:
+        """The hashing threads."""
+        return self.connection.passwords
+
+    @property
+    def locale(self) -> str:
+        """The language of the account, else of the request."""
+        return self._account_locale or pick_locale(self.connection.accept_language)
+
+    def admit(self, roles: Iterable[Role]) -> Viewer:
+        """Return the viewer when it has one of these roles; raises RequestRefused otherwise."""
+        if self.viewer is None:
+            raise RequestRefused("UNAUTHENTICATED", "errors.unauthenticated", self.locale)
+        if self.viewer.roles.isdisjoint(roles):
+            raise RequestRefused("FORBIDDEN", "errors.forbidden", self.locale)
+        return self.viewer
+
+    def holder(self) -> UUID:
+        """Return the id of the signed-in account; raises RequestRefused for everybody else."""
+        account_id = self.admit((Role.CUSTOMER,)).account_id
+        assert account_id is not None
+        return account_id
+
+    def bad_request(self, text_key: str, **params: Any) -> RequestRefused:
+        """Return the error of a request that cannot be answered, e.g. for the id of nothing."""
+        return RequestRefused("BAD_REQUEST", text_key, self.locale, **params)

@@ -1,0 +1,56 @@
+"""How root fields are declared: who may call them, and how a refusal becomes data."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
+
+from api.adapters.database import DatabaseUnavailable
+from api.domain.accounts import Role
+from api.domain.faults import ErrorCode, Fault, Refused
+from api.schema.errors import Payload, user_errors
+
+HOLDER = (Role.CUSTOMER,)
+SWITCH = (Role.PHONE_SWITCH,)
+PARTNER = (Role.PAYMENT_PARTNER,)
+
+
+class _Door(FieldExtension):
+    """Admits the declared roles and turns refusals into the payload's errors."""
+
+    def __init__(self, roles: tuple[Role, ...], payload: type[Payload] | None) -> None:
+        self.roles = roles
+        self.payload = payload
+
+    def apply(self, field: StrawberryField) -> None:
+        who = ", ".join(role.value for role in self.roles) if self.roles else "everybody"
+        field.description = f"{field.description} For: {who}."
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **arguments: Any
+    ) -> Any:
+        if self.roles:
+            info.context.admit(self.roles)
+        if self.payload is None:
+            return await next_(source, info, **arguments)
+        try:
+            return await next_(source, info, **arguments)
+        except Refused as refusal:
+            return self.payload(errors=user_errors(refusal.faults, info.context.locale))
+        except DatabaseUnavailable:
+            fault = Fault(ErrorCode.UNAVAILABLE, "errors.unavailable")
+            return self.payload(errors=user_errors([fault], info.context.locale))
+
+
+def query(description: str, *, roles: tuple[Role, ...] = ()) -> Any:
+    """Declare a root query for these roles, or for everybody; the description says so."""
+    return strawberry.field(description=description, extensions=[_Door(roles, None)])
+
+
+def mutation(description: str, *, payload: type[Payload], roles: tuple[Role, ...] = ()) -> Any:
+    """Declare a mutation for these roles, or for everybody. What it refuses arrives in the payload's `errors`."""
+    return strawberry.mutation(description=description, extensions=[_Door(roles, payload)])
