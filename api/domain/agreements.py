@@ -1,0 +1,51 @@
+"""The texts that people agree to, by kind and version. Read once from `data/agreements`."""
+
+from __future__ import annotations
+
+import tomllib
+from enum import Enum
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from api.domain.texts import DEFAULT_LOCALE, LOCALES
+
+_FOLDER = files("api") / "data" / "agreements"
+
+
+class AgreementKind(Enum):
+    """What is agreed to."""
+
+    TERMS = "TERMS"
+    AUTOPAY = "AUTOPAY"
+    TEXTPAY = "TEXTPAY"
+    RENEWAL = "RENEWAL"
+
+
+class AgreementText(NamedTuple):
+    """A version ("2026-11") and its text, in Markdown."""
+
+    version: str
+    text: str
+
+
+@cache
+def _current_versions() -> dict[str, str]:
+    return tomllib.loads((_FOLDER / "current.toml").read_text("utf-8"))
+
+
+def current_version(kind: AgreementKind) -> str:
+    """Return the version that a consent must name today; KeyError where no text of this kind ships."""
+    return _current_versions()[kind.value]
+
+
+@cache
+def agreement(kind: AgreementKind, locale: str) -> AgreementText:
+    """Return the current text in a language, in English where `locale` is none of ours; KeyError as above.
+
+    An earlier version's files stay, since people have agreed to them.
+    """
+    version = current_version(kind)
+    language = locale if locale in LOCALES else DEFAULT_LOCALE
+    name = f"{kind.value.lower()}-{version}.{language}.md"
+    return AgreementText(version, (_FOLDER / name).read_text("utf-8"))
