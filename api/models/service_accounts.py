@@ -21,7 +21,6 @@ class ServiceAccount(Row):
     open_key = fields.CharField(120, unique=True, null=True)
     opened_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
-    last_activity_at = fields.DatetimeField()
 
     class Meta:
         table = "service_accounts"
