@@ -129,8 +129,12 @@ class PostgresBackend(LinkBackend):
         except ValueError:
             self._hear(channel, GAP)
             return
-        begun, parts = self._unfinished.pop(channel, ("", [])) if index else (key, [])
-        if begun != key or len(parts) != index:
+        begun, parts = self._unfinished.pop(channel, (key, []))
+        if begun != key:
+            # The message before lost its end.
+            self._hear(channel, GAP)
+            parts = []
+        if len(parts) != index:
             self._hear(channel, GAP)
             return
         parts.append(part)

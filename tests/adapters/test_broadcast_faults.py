@@ -192,18 +192,28 @@ async def test_postgres_turns_a_message_with_a_lost_part_into_a_gap(
 ) -> None:
     parts = list(frames("x" * 20_000, "sender-0"))
     del parts[which]
-    connection = await asyncpg.connect(private_postgres_server.url)
-    try:
-        async with (
-            open_broadcast(private_postgres_server.url) as broadcast,
-            broadcast.subscribe(CHANNEL) as subscription,
-        ):
-            for part in [*parts, "no frame at all", "a:1:x:b", "a:5:2:b", f"a:0:{10**9}:b"]:
-                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, part)
-            await broadcast.publish(CHANNEL, "whole")
-            assert set(await until(subscription, "whole")) == {GAP}
-    finally:
-        await connection.close()
+    heard = await heard_of(private_postgres_server.url, parts)
+    assert heard
+    assert set(heard) == {GAP}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("payload", ["no frame at all", "a:1:x:b", "a:5:2:b", "a:-1:2:b", "a:0:1000000000:b", ""])
+async def test_postgres_turns_a_foreign_payload_into_a_gap(private_postgres_server: LocalServer, payload: str) -> None:
+    assert await heard_of(private_postgres_server.url, [payload]) == [GAP]
+
+
+async def heard_of(url: str, payloads: list[str]) -> list[str]:
+    """Return what a reader gets of payloads notified past the port, up to the next whole message."""
+    async with open_broadcast(url) as broadcast, broadcast.subscribe(CHANNEL) as subscription:
+        connection = await asyncpg.connect(url)
+        try:
+            for payload in payloads:
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+        finally:
+            await connection.close()
+        await broadcast.publish(CHANNEL, "whole")
+        return await until(subscription, "whole")
 
 
 async def listeners(url: str) -> list[int]:
