@@ -78,20 +78,15 @@ class LocalServer(ABC):
 
     def kill(self) -> None:
         """Kill the server and its children with SIGKILL, as if the power had gone."""
-        family = self._family()
-        for member in family:
-            with suppress(psutil.NoSuchProcess):
-                member.kill()
+        family = self._signal(signal.SIGKILL)
         self._reap()
         psutil.wait_procs(family, timeout=STOP_SECONDS_MAX)
 
     def pause(self) -> None:
-        for member in self._family():
-            member.suspend()
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        for member in self._family():
-            member.resume()
+        self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self._process is not None and self.running:
@@ -103,11 +98,16 @@ class LocalServer(ABC):
                 self.kill()
         self._reap()
 
-    def _family(self) -> list[psutil.Process]:
-        if self._process is None or self._process.poll() is not None:
+    def _signal(self, number: signal.Signals) -> list[psutil.Process]:
+        """Signal the server and its children, and return them; a child may end of itself meanwhile."""
+        if self._process is None or not self.running:
             return []
         parent = psutil.Process(self._process.pid)
-        return [parent, *parent.children(recursive=True)]
+        family = [parent, *parent.children(recursive=True)]
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.send_signal(number)
+        return family
 
     def _reap(self) -> None:
         if self._process is not None:

@@ -18,6 +18,7 @@ CONNECTIONS_MAX = 4
 # https://www.postgresql.org/docs/current/sql-notify.html
 PART_BYTES_MAX = 7_900
 PARTS_MAX = 16
+BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 
 
 class PostgresBackend(LinkBackend):
@@ -28,7 +29,8 @@ class PostgresBackend(LinkBackend):
     out of turn, becomes a gap.
     """
 
-    errors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+    # The driver's internal error comes up when a connection dies in the middle of an exchange.
+    errors = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
     def __init__(self, url: str, capacity: int) -> None:
         super().__init__(url, capacity)
@@ -58,7 +60,7 @@ class PostgresBackend(LinkBackend):
         payloads = [frame for message in messages for frame in frames(message, f"{self._sender}-{next(self._numbers)}")]
         try:
             await self._notify(channel, payloads)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError):
+        except BROKEN:
             # The pooled connection may be one that a restarted server has closed; twice the same frame does no harm.
             await self._notify(channel, payloads)
 
@@ -129,8 +131,12 @@ class PostgresBackend(LinkBackend):
         except ValueError:
             self._hear(channel, GAP)
             return
-        begun, parts = self._unfinished.pop(channel, ("", [])) if index else (key, [])
-        if begun != key or len(parts) != index:
+        begun, parts = self._unfinished.pop(channel, (key, []))
+        if begun != key:
+            # The message before lost its end.
+            self._hear(channel, GAP)
+            parts = []
+        if len(parts) != index:
             self._hear(channel, GAP)
             return
         parts.append(part)
