@@ -1,12 +1,33 @@
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
 import './page.css';
+import { pick, useGraphiQL } from '@graphiql/react';
 import { GraphiQL } from 'graphiql';
+import { useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 import { fetcher } from './fetcher';
 import { SignIn } from './SignIn';
 import { storage } from './storage';
 import { tour } from './tour';
+
+/*
+ * What GraphiQL has no property for: comments and queries wrap, since a phone cannot show their lines whole,
+ * and the tab that is open is scrolled into sight.
+ */
+function Comfort() {
+  const { queryEditor, variableEditor, headerEditor, activeTabIndex } = useGraphiQL(
+    pick('queryEditor', 'variableEditor', 'headerEditor', 'activeTabIndex'),
+  );
+  useEffect(() => {
+    for (const editor of [queryEditor, variableEditor, headerEditor]) {
+      editor?.updateOptions({ wordWrap: 'on', wrappingIndent: 'indent' });
+    }
+  }, [queryEditor, variableEditor, headerEditor]);
+  useEffect(() => {
+    document.querySelector('.graphiql-tab-active')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [activeTabIndex]);
+  return null;
+}
 
 function startOver(): void {
   for (const key of Object.keys(sessionStorage)) if (key.startsWith('graphiql:')) sessionStorage.removeItem(key);
@@ -40,6 +61,7 @@ function Page() {
           showPersistHeadersSettings={false}
         >
           <GraphiQL.Logo>{null}</GraphiQL.Logo>
+          <Comfort />
         </GraphiQL>
       </main>
     </>
