@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount
@@ -52,14 +54,36 @@ def graphiql_page(request: Request) -> Response:
 
 
 class HashedFiles(StaticFiles):
-    """Serve files that bear a hash of their content in the name, and so never change."""
+    """Serve files that bear a hash of their content in the name, and so never change.
+
+    The build lays a compressed form beside each, for whoever takes it.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        response = await self._compressed(path, scope) or await super().get_response(path, scope)
         response.headers["x-content-type-options"] = "nosniff"
+        response.headers.add_vary_header("accept-encoding")
         if response.status_code in {200, 304}:
             response.headers["cache-control"] = "public, max-age=31536000, immutable"
         return response
+
+    async def _compressed(self, path: str, scope: Scope) -> Response | None:
+        if not _takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
+            return None
+        try:
+            response = await super().get_response(f"{path}.gz", scope)
+        except HTTPException:
+            return None
+        response.headers["content-encoding"] = "gzip"
+        return response
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    for accepted in accept_encoding.lower().split(","):
+        coding, _, weight = accepted.replace(" ", "").partition(";q=")
+        if coding == "gzip":
+            return weight.strip("0.") != "" if weight else True
+    return False
 
 
 # The folder may be missing: the service starts without the page.
