@@ -18,6 +18,7 @@ export const fetcher: Fetcher = (params, options) => {
   };
   if (chosen?.operation === 'subscription') return subscription(operation, headers);
   return post(operation, headers).then((result) => {
+    dropRefusedSignIn(headers, result);
     followSignIn(operation, headers, result);
     return result;
   });
@@ -57,13 +58,19 @@ function subscription({ query, variables, operationName }: Operation, headers: R
       const client = createClient({
         url: `${location.origin.replace(/^http/, 'ws')}${ENDPOINT}`,
         connectionParams: authorization === undefined ? {} : { authorization },
+        // From 4000 on the server says why it closed, e.g. that the sign-in has ended: trying again would not help.
+        shouldRetry: (error) => error instanceof CloseEvent && error.code < 4000,
       });
+      const show = (result: ExecutionResult) => {
+        dropRefusedSignIn(headers, result);
+        sink.next(result);
+      };
       const unsubscribe = client.subscribe<ExecutionResult['data']>(
         { query, variables, operationName },
         {
-          next: (value) => sink.next(value as ExecutionResult),
+          next: (value) => show(value as ExecutionResult),
           error: (error) => {
-            sink.next(socketFailure(error));
+            show(socketFailure(error));
             sink.complete();
           },
           complete: () => sink.complete(),
@@ -82,26 +89,27 @@ function socketFailure(error: unknown): ExecutionResult {
   return failure(error instanceof Error ? error.message : 'The live connection could not be opened.');
 }
 
+function isSignIn(headers: Record<string, string>): boolean {
+  const session = currentSession();
+  return session !== null && headers['authorization'] === bearer(session.token);
+}
+
+// A token that the server no longer takes is dropped, or it would fail every tab, the documentation's too.
+function dropRefusedSignIn(headers: Record<string, string>, { errors }: ExecutionResult): void {
+  if (isSignIn(headers) && errors?.some((error) => error.extensions?.['code'] === 'UNAUTHENTICATED')) setSession(null);
+}
+
 const GIVE_A_TOKEN = ['signIn', 'answerChallenge', 'changePassword', 'reauthenticate'];
 
-/*
- * Signing in or out by running the mutation in a tab does what the form does: the tabs that follow are signed in.
- * A token that the server no longer takes is dropped, or it would fail every tab, the documentation's too.
- */
+// Signing in or out by running the mutation in a tab does what the form does: the tabs that follow are signed in.
 function followSignIn({ variables }: Operation, headers: Record<string, string>, result: ExecutionResult): void {
-  const session = currentSession();
-  const usesSignIn = session !== null && headers['authorization'] === bearer(session.token);
-  if (usesSignIn && result.errors?.some((error) => error.extensions?.['code'] === 'UNAUTHENTICATED')) {
-    setSession(null);
-    return;
-  }
   const data = (result.data ?? {}) as Record<string, { token?: unknown; accepted?: unknown } | null | undefined>;
-  if (usesSignIn && data['signOut']?.accepted === true) setSession(null);
+  if (isSignIn(headers) && data['signOut']?.accepted === true) setSession(null);
   for (const field of GIVE_A_TOKEN) {
     const token = data[field]?.token;
     if (typeof token !== 'string') continue;
     const input = variables?.['input'] as { email?: unknown } | undefined;
-    const email = typeof input?.email === 'string' ? input.email : (session?.email ?? '');
+    const email = typeof input?.email === 'string' ? input.email : (currentSession()?.email ?? '');
     setSession({ token, email });
   }
 }
