@@ -119,6 +119,22 @@ async def test_a_token_never_reaches_the_lasting_storage(page: Page) -> None:
     assert token not in await page.evaluate("JSON.stringify(localStorage)")
 
 
+async def test_headers_outlive_a_reload_but_not_the_browser_tab(page: Page) -> None:
+    switch = "[...document.querySelectorAll('.graphiql-tab-button')].find(tab => tab.innerText === 'AuthorizeCall')"
+    headers = "document.querySelector('.graphiql-editor-tool > :not(.hidden)').innerText.includes('demo-switch-key')"
+    await page.wait_for(f"({switch}.click(), true)")
+    await page.click("[data-name=headers]")
+    await page.wait_for(headers)
+    await page.wait_for("sessionStorage['graphiql:headers']?.includes('demo-switch-key')")
+
+    await page.open(await page.evaluate("location.href"))
+    await page.wait_for(EDITOR_READY, timeout=30)
+    await page.click("[data-name=headers]")
+
+    await page.wait_for(headers)
+    assert "demo-switch-key" not in await page.evaluate("JSON.stringify(localStorage)")
+
+
 async def test_a_subscription_signed_in_shows_the_state_and_then_each_change(
     page: Page, live_server: LiveServer
 ) -> None:

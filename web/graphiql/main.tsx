@@ -57,7 +57,7 @@ function Page() {
           storage={storage}
           defaultTabs={tour}
           defaultEditorToolsVisibility="variables"
-          shouldPersistHeaders={false}
+          shouldPersistHeaders
           showPersistHeadersSettings={false}
         >
           <GraphiQL.Logo>{null}</GraphiQL.Logo>

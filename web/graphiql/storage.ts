@@ -4,7 +4,7 @@ const LASTING = /^graphiql:(theme|.*Flex|visiblePlugin)$/;
 
 /*
  * How the page looks is remembered for good; what was typed only until the browser tab is closed, because
- * the variables of a sign-in hold a password.
+ * the variables of a sign-in hold a password and headers hold tokens.
  */
 class DraftsForThisTab implements Storage {
   private of(key: string): globalThis.Storage {
