@@ -24,7 +24,7 @@ $(VENV)/.installed: requirements-dev.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
-$(WEB): $(VENV)/.installed $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
+$(WEB): $(VENV)/.installed $(shell find web -name node_modules -prune -o -name __pycache__ -prune -o -type f -print 2>/dev/null)
 	$(PY) web/build.py
 	touch $@
 
@@ -35,8 +35,8 @@ test: setup ## runs all tests (TESTS=tests/flows for some)
 	$(PY) -m pytest -n 2 --dist loadgroup $(TESTS)
 
 lint: setup ## ruff and mypy
-	$(PY) -m ruff check api tests bench
-	$(PY) -m ruff format --check api tests bench
+	$(PY) -m ruff check api tests bench web
+	$(PY) -m ruff format --check api tests bench web
 	$(PY) -m mypy
 
 hammer: setup ## the long run of races, kills and random operations (SEED=... ROUNDS=...)
