@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
     allowed_origins: str = ""
     allowed_hosts: str = ""
+    return_urls: str = ""
     mail_url: str = "console://"
     mail_from: str = ""
     sms_url: str = "console://"
@@ -96,6 +97,12 @@ class Settings(BaseSettings):
             return named
         parts = urlsplit(self.public_url)
         return (f"{parts.scheme}://{parts.netloc}",)
+
+    @property
+    def return_to(self) -> tuple[str, ...]:
+        """Addresses that a bank's page may lead back to, app links too; the public URL when none are named."""
+        named = tuple(url.strip() for url in self.return_urls.split(",") if url.strip())
+        return named or (self.public_url,)
 
     @property
     def hosts(self) -> frozenset[str]:

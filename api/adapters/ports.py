@@ -27,6 +27,7 @@ class Ports(Committed):
     processor: Processor
     secrets: Secrets
     public_url: str
+    return_urls: tuple[str, ...]
     operator_name: str
     sandbox: bool
     wake_worker: Callable[[], None] = field(default=lambda: None)

@@ -1,0 +1,200 @@
+"""Cards, quotes and payments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from api.adapters.database import Row, read_json, read_time, read_uuid
+from api.domain.ids import NodeKind, global_id
+from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, PaymentStatus
+from api.domain.texts import render
+from api.schema.errors import Payload
+from api.schema.pages import page_info
+from api.schema.scalars import Info, Money, Node, PageInfo
+from api.services.pages import Page, cursor_of
+from api.services.payment_methods import is_expired
+
+strawberry.enum(PaymentChannel, description="The way by which money came in.")
+strawberry.enum(PaymentPurpose, description="What a payment is for.")
+strawberry.enum(PaymentStatus, description="Where a payment stands.")
+
+
+@strawberry.type(description="A token at the payment processor. The API has no field that can carry a card number.")
+class PaymentMethod(Node):
+    brand: str = strawberry.field(description="Like Visa.")
+    last4: str = strawberry.field(description="The last four digits, to recognise the card by.")
+    expiry_month: int = strawberry.field(description="1 to 12.")
+    expiry_year: int = strawberry.field(description="Four digits.")
+    expired: bool = strawberry.field(description="True once its last month is over.")
+    is_default: bool = strawberry.field(description="True for the card that is offered first.")
+    added_at: datetime = strawberry.field(description="When it was added.")
+    last_used_at: datetime | None = strawberry.field(description="When it was last charged; null if never.")
+
+    @staticmethod
+    def of(row: Row, now: datetime) -> PaymentMethod:
+        return PaymentMethod(
+            id=strawberry.ID(global_id(NodeKind.PAYMENT_METHOD, read_uuid(row["id"]))),
+            brand=row["brand"],
+            last4=row["last4"],
+            expiry_month=row["expiry_month"],
+            expiry_year=row["expiry_year"],
+            expired=is_expired(row, now),
+            is_default=row["default_of"] is not None,
+            added_at=read_time(row["added_at"]),
+            last_used_at=read_time(row["last_used_at"]) if row["last_used_at"] else None,
+        )
+
+
+@strawberry.type(description="One line of what a payment is made of.")
+class ChargeLine:
+    label: str = strawberry.field(description="In the reader's language.")
+    amount: Money = strawberry.field(description="Its share of the total.")
+
+
+def _lines(lines: list[tuple[str, int]], info: Info) -> list[ChargeLine]:
+    return [ChargeLine(label=render(info.context.locale, key), amount=Money.of(cents)) for key, cents in lines]
+
+
+@strawberry.type(description="What a payment will cost, line by line; pay() charges exactly this.")
+class PaymentQuote(Node):
+    purpose: PaymentPurpose = strawberry.field(description="What it is for.")
+    total: Money = strawberry.field(description="What will be charged.")
+    balance_after: Money | None = strawberry.field(description="The balance once it is paid.")
+    expires_at: datetime = strawberry.field(description="Until when it can be paid.")
+    kept_lines: strawberry.Private[list[tuple[str, int]]]
+
+    @strawberry.field(description="What the total is made of.")
+    def lines(self, info: Info) -> list[ChargeLine]:
+        return _lines(self.kept_lines, info)
+
+    @staticmethod
+    def of(row: Row, balance_after: int | None) -> PaymentQuote:
+        return PaymentQuote(
+            id=strawberry.ID(global_id(NodeKind.QUOTE, read_uuid(row["id"]))),
+            purpose=PaymentPurpose(row["purpose"]),
+            total=Money.of(row["total"]),
+            balance_after=Money.of(balance_after) if balance_after is not None else None,
+            expires_at=read_time(row["expires_at"]),
+            kept_lines=read_json(row["lines"]),
+        )
+
+
+@strawberry.type(description="Money that came in, or is on its way.")
+class Payment(Node):
+    purpose: PaymentPurpose = strawberry.field(description="What it is for.")
+    channel: PaymentChannel = strawberry.field(description="How it came in; a refund follows it.")
+    status: PaymentStatus = strawberry.field(description="Where it stands; PROCESSING is not a failure.")
+    amount: Money = strawberry.field(description="Credited.")
+    total: Money = strawberry.field(description="Charged: the amount with fees and taxes.")
+    decline_reason: DeclineReason | None = strawberry.field(description="Why it failed; null unless it did.")
+    external_reference: str | None = strawberry.field(
+        description="Control number of a Western Union, MoneyGram or mailed payment."
+    )
+    action_url: str | None = strawberry.field(description="Set while the customer must act, e.g. 3-D Secure.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+    settled_at: datetime | None = strawberry.field(description="When it succeeded or failed; null until then.")
+    kept_lines: strawberry.Private[list[tuple[str, int]]]
+    method_id: strawberry.Private[UUID | None] = None
+    service_account_id: strawberry.Private[UUID | None] = None
+
+    @strawberry.field(description="What the total is made of.")
+    def lines(self, info: Info) -> list[ChargeLine]:
+        return _lines(self.kept_lines, info)
+
+    @strawberry.field(description="The card, also when it was removed since; null for payments by partners.")
+    async def method(self, info: Info) -> PaymentMethod | None:
+        row = await info.context.methods.load(self.method_id) if self.method_id else None
+        return PaymentMethod.of(row, info.context.ports.now()) if row else None
+
+    @strawberry.field(description="The service that it paid into.")
+    async def service_account(
+        self, info: Info
+    ) -> Annotated[ServiceAccount, strawberry.lazy("api.schema.service_accounts")] | None:
+        row = await info.context.services.load(self.service_account_id) if self.service_account_id else None
+        return service_account_of(row) if row else None
+
+    @staticmethod
+    def of(row: Row) -> Payment:
+        return Payment(
+            id=strawberry.ID(global_id(NodeKind.PAYMENT, read_uuid(row["id"]))),
+            purpose=PaymentPurpose(row["purpose"]),
+            channel=PaymentChannel(row["channel"]),
+            status=PaymentStatus(row["status"]),
+            amount=Money.of(row["amount"]),
+            total=Money.of(row["total"]),
+            decline_reason=DeclineReason(row["decline_reason"]) if row["decline_reason"] else None,
+            external_reference=row["external_reference"],
+            action_url=row["action_url"],
+            created_at=read_time(row["created_at"]),
+            settled_at=read_time(row["settled_at"]) if row["settled_at"] else None,
+            kept_lines=read_json(row["lines"]),
+            method_id=read_uuid(row["method_id"]) if row["method_id"] else None,
+            service_account_id=read_uuid(row["service_account_id"]) if row["service_account_id"] else None,
+        )
+
+
+@strawberry.type(description="A payment on a page, with its cursor.")
+class PaymentEdge:
+    cursor: str = strawberry.field(description="Names this place in the list.")
+    node: Payment = strawberry.field(description="The payment.")
+
+
+@strawberry.type(description="Payments, newest first.")
+class PaymentConnection:
+    edges: list[PaymentEdge] = strawberry.field(description="Those on this page.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+
+    @staticmethod
+    def of(page: Page) -> PaymentConnection:
+        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
+        edges = [
+            PaymentEdge(cursor=cursor, node=Payment.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
+        ]
+        return PaymentConnection(edges=edges, page_info=page_info(page, cursors))
+
+
+@strawberry.type(description="The card that was added.")
+class PaymentMethodPayload(Payload):
+    payment_method: PaymentMethod | None = strawberry.field(default=None, description="Null when refused.")
+
+
+@strawberry.type(description="The quote to pay.")
+class PaymentQuotePayload(Payload):
+    quote: PaymentQuote | None = strawberry.field(default=None, description="Null when refused.")
+
+
+@strawberry.type(description="The payment as it stands.")
+class PaymentPayload(Payload):
+    payment: Payment | None = strawberry.field(
+        default=None, description="Null when refused before the processor was asked; set also when declined."
+    )
+    replayed: bool = strawberry.field(
+        default=False, description="True: the stored answer of an earlier call with this key."
+    )
+
+
+@strawberry.input(description="What is to be paid.")
+class QuotePaymentInput:
+    purpose: PaymentPurpose = strawberry.field(description="What it is for; FUND_ADVANCE_CONNECT today.")
+    service_account_id: strawberry.ID | None = strawberry.field(default=None, description="The service to fund.")
+    amount: Decimal | None = strawberry.field(default=None, description='What is to be credited, like "25.00".')
+
+
+@strawberry.input(description="Pays a quote with a card.")
+class PayInput:
+    quote_id: strawberry.ID = strawberry.field(description="The quote; it is paid at most once, whatever the key.")
+    payment_method_id: strawberry.ID = strawberry.field(description="One of the account's cards.")
+    return_url: str | None = strawberry.field(
+        default=None, description="Where the bank's check leads back to, from the allowed list, app links too."
+    )
+    idempotency_key: str = strawberry.field(
+        description="Made by the client and kept until it has the answer; the same key never pays twice."
+    )
+
+
+from api.schema.service_accounts import ServiceAccount, service_account_of  # noqa: E402

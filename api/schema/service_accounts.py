@@ -1,0 +1,140 @@
+"""Service accounts: AdvanceConnect today."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from api.adapters.database import Row, read_time, read_uuid
+from api.domain.ids import NodeKind, global_id
+from api.domain.ledger import TransactionKind
+from api.domain.service_accounts import REFUNDABLE, Product, ServiceStatus
+from api.domain.texts import pick_locale, render
+from api.schema.balances import Balance
+from api.schema.calls import CallConnection
+from api.schema.errors import Payload
+from api.schema.pages import After, Before, First, Last, Locale, page_request
+from api.schema.scalars import Info, Node
+from api.services.balances import open_balances
+from api.services.calls import calls_page
+from api.services.payments import last_funding
+from api.services.service_accounts import phones_of
+from api.services.transactions import Wanted, transactions_page
+
+strawberry.enum(ServiceStatus, description="Where a service stands.")
+
+
+@strawberry.type(description="Whether money of this product comes back.")
+class RefundPolicy:
+    refundable: bool = strawberry.field(description="True when what is left is refunded upon closing.")
+    product: strawberry.Private[Product]
+
+    @strawberry.field(description="The rule in one or two sentences.")
+    def summary(self, info: Info, locale: Locale = None) -> str:
+        language = pick_locale(locale) if locale else info.context.locale
+        return render(language, f"service_accounts.refund_{self.product.value.lower()}")
+
+
+@strawberry.interface(description="One product of an account, with a printed number by which partners pay.")
+class ServiceAccount(Node):
+    product: Product = strawberry.field(description="Which product.")
+    number: str = strawberry.field(description="The printed account number; its last digit is a check digit.")
+    status: ServiceStatus = strawberry.field(description="Where it stands.")
+    opened_at: datetime = strawberry.field(description="When it was opened.")
+    closed_at: datetime | None = strawberry.field(description="When it was closed; null while it is open.")
+    refund_policy: RefundPolicy = strawberry.field(description="Whether its money comes back.")
+
+
+@strawberry.type(description="A phone number on a service; calls to it are paid from it.")
+class AccountPhone(Node):
+    phone: str = strawberry.field(description="E.164, like +15055550123.")
+    label: str | None = strawberry.field(description="What the holder calls it.")
+    blocked: bool = strawberry.field(description="True: calls to it are refused.")
+    added_at: datetime = strawberry.field(description="Since when it is on this service.")
+
+    @staticmethod
+    def of(row: Row) -> AccountPhone:
+        return AccountPhone(
+            id=strawberry.ID(global_id(NodeKind.PHONE, read_uuid(row["id"]))),
+            phone=row["phone"],
+            label=row["label"],
+            blocked=bool(row["blocked"]),
+            added_at=read_time(row["added_at"]),
+        )
+
+
+@strawberry.type(description="Prepaid calling, owned by friends and family.")
+class AdvanceConnectAccount(ServiceAccount):
+    key: strawberry.Private[UUID]
+    account_key: strawberry.Private[UUID]
+
+    @strawberry.field(description="What is there, what is held, what is on its way.")
+    async def balance(self, info: Info) -> Balance:
+        balances = await info.context.balances.load(self.key)
+        return Balance.of(balances, info.context.ports.now())
+
+    @strawberry.field(description="The numbers on it, oldest first.")
+    async def phone_numbers(self) -> list[AccountPhone]:
+        return [AccountPhone.of(row) for row in await phones_of(self.key)]
+
+    @strawberry.field(description="Its ledger, newest first.")
+    async def transactions(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Filter = None,  # noqa: A002
+    ) -> Annotated[TransactionConnection, strawberry.lazy("api.schema.transactions")]:
+        wanted = Wanted(tuple(filter.kinds or ()), filter.from_, filter.to, filter.min_amount, filter.max_amount) \
+            if filter else Wanted()  # fmt: skip
+        return TransactionConnection.of(
+            await transactions_page(self.key, wanted, page_request(first, after, last, before))
+        )
+
+    @strawberry.field(description="Its calls, newest first.")
+    async def calls(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> CallConnection:
+        return CallConnection.of(await calls_page(self.key, page_request(first, after, last, before)))
+
+    @strawberry.field(description="The last payment that succeeded; a refund follows its channel.")
+    async def last_funding(self) -> Annotated[Payment, strawberry.lazy("api.schema.payments")] | None:
+        row = await last_funding(self.key)
+        return Payment.of(row) if row else None
+
+
+def service_account_of(row: Row) -> ServiceAccount:
+    """Return the type of a service's product."""
+    product, key = Product(row["product"]), read_uuid(row["id"])
+    return AdvanceConnectAccount(
+        id=strawberry.ID(global_id(NodeKind.SERVICE_ACCOUNT, key)),
+        product=product,
+        number=row["number"],
+        status=ServiceStatus(row["status"]),
+        opened_at=read_time(row["opened_at"]),
+        closed_at=read_time(row["closed_at"]) if row["closed_at"] else None,
+        refund_policy=RefundPolicy(refundable=product in REFUNDABLE, product=product),
+        key=key,
+        account_key=read_uuid(row["account_id"]),
+    )
+
+
+@strawberry.type(description="The service as it now is.")
+class ServiceAccountPayload(Payload):
+    service_account: ServiceAccount | None = strawberry.field(default=None, description="Null when refused.")
+
+
+@strawberry.input(description="Opens a service. AdvanceConnect wants the first phone.")
+class OpenServiceAccountInput:
+    product: Product = strawberry.field(description="Which product; ADVANCE_CONNECT today.")
+    phone: str | None = strawberry.field(default=None, description="The first number that calls to are paid for.")
+    idempotency_key: str = strawberry.field(description="Made by the client; the same key never opens twice.")
+
+
+from api.schema.payments import Payment  # noqa: E402
+from api.schema.transactions import Filter, TransactionConnection  # noqa: E402

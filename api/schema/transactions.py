@@ -1,0 +1,111 @@
+"""Transactions: the ledger as the holder reads it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from api.adapters.database import Row, read_time, read_uuid
+from api.domain.ids import NodeKind, global_id
+from api.domain.ledger import TransactionKind
+from api.domain.texts import pick_locale, render
+from api.schema.calls import Call
+from api.schema.pages import Locale, page_info
+from api.schema.payments import Payment
+from api.schema.scalars import Info, Money, Node, PageInfo
+from api.services import ledger
+from api.services.pages import Page, cursor_of
+
+strawberry.enum(TransactionKind, description="What an entry of the ledger is.")
+
+
+@strawberry.type(description="One entry of a service's ledger; it never changes.")
+class Transaction(Node):
+    sequence: int = strawberry.field(description="Position in this account's ledger, without gaps.")
+    kind: TransactionKind = strawberry.field(description="What it is.")
+    amount: Money = strawberry.field(description="Positive adds to the balance.")
+    balance_after: Money = strawberry.field(description="What was posted once this entry was.")
+    occurred_at: datetime = strawberry.field(description="When it happened, e.g. when the call began.")
+    posted_at: datetime = strawberry.field(description="When it entered the ledger.")
+    call_id: strawberry.Private[UUID | None] = None
+    payment_id: strawberry.Private[UUID | None] = None
+
+    @strawberry.field(description="One line for a statement.")
+    def description(self, info: Info, locale: Locale = None) -> str:
+        language = pick_locale(locale) if locale else info.context.locale
+        return render(language, f"transactions.{self.kind.value.lower()}")
+
+    @strawberry.field(description="The call that was charged; null for everything else.")
+    async def call(self, info: Info) -> Call | None:
+        row = await info.context.calls.load(self.call_id) if self.call_id else None
+        return Call.of(row) if row else None
+
+    @strawberry.field(description="The payment that brought it; null for everything else.")
+    async def payment(self, info: Info) -> Payment | None:
+        row = await info.context.payments.load(self.payment_id) if self.payment_id else None
+        return Payment.of(row) if row else None
+
+    @staticmethod
+    def of(row: Row) -> Transaction:
+        return Transaction(
+            id=strawberry.ID(global_id(NodeKind.TRANSACTION, read_uuid(row["id"]))),
+            sequence=row["sequence"],
+            kind=TransactionKind(row["kind"]),
+            amount=Money.of(row["amount"]),
+            balance_after=Money.of(row["balance_after"]),
+            occurred_at=read_time(row["occurred_at"]),
+            posted_at=read_time(row["posted_at"]),
+            call_id=read_uuid(row["call_id"]) if row["call_id"] else None,
+            payment_id=read_uuid(row["payment_id"]) if row["payment_id"] else None,
+        )
+
+    @staticmethod
+    def of_entry(entry: ledger.Entry) -> Transaction:
+        return Transaction(
+            id=strawberry.ID(global_id(NodeKind.TRANSACTION, entry.id)),
+            sequence=entry.sequence,
+            kind=entry.kind,
+            amount=Money.of(entry.amount),
+            balance_after=Money.of(entry.balance_after),
+            occurred_at=entry.occurred_at,
+            posted_at=entry.posted_at,
+            call_id=entry.call_id,
+            payment_id=entry.payment_id,
+        )
+
+
+@strawberry.type(description="A transaction on a page, with its cursor.")
+class TransactionEdge:
+    cursor: str = strawberry.field(description="Names this place in the list.")
+    node: Transaction = strawberry.field(description="The transaction.")
+
+
+@strawberry.type(description="Transactions, newest first.")
+class TransactionConnection:
+    edges: list[TransactionEdge] = strawberry.field(description="Those on this page.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+
+    @staticmethod
+    def of(page: Page) -> TransactionConnection:
+        cursors = [cursor_of(row["sequence"]) for row in page.rows]
+        edges = [
+            TransactionEdge(cursor=cursor, node=Transaction.of(row))
+            for cursor, row in zip(cursors, page.rows, strict=True)
+        ]
+        return TransactionConnection(edges=edges, page_info=page_info(page, cursors))
+
+
+@strawberry.input(description="Which transactions; conditions that are left out hold for all.")
+class TransactionFilter:
+    kinds: list[TransactionKind] | None = strawberry.field(default=None, description="Of one of these kinds.")
+    from_: datetime | None = strawberry.field(default=None, name="from", description="Posted then or later.")
+    to: datetime | None = strawberry.field(default=None, description="Posted before then.")
+    min_amount: Decimal | None = strawberry.field(default=None, description="Signed amount, at least this.")
+    max_amount: Decimal | None = strawberry.field(default=None, description="Signed amount, at most this.")
+
+
+Filter = Annotated[TransactionFilter | None, strawberry.argument(description="Which ones; all when left out.")]
