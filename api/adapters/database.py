@@ -7,7 +7,7 @@ import functools
 import json
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -114,7 +114,7 @@ def dialect() -> str:
 
 def transactional(
     use_case: Callable[Concatenate[Ports, P], Awaitable[R]],
-) -> Callable[Concatenate[Ports, P], Awaitable[R]]:
+) -> Callable[Concatenate[Ports, P], Coroutine[Any, Any, R]]:
     """Run a use case in one transaction: committed as a whole when it returns, undone when it raises.
 
     It runs in a task of its own, so that a caller that goes away cannot stop it half-way. After a deadlock the whole

@@ -18,7 +18,7 @@ SERVER_SETTINGS = {
 }
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[type-arg]
+class _Connection(asyncpg.Connection):
     """Skips the reset on release: nothing here changes a session's state, and it costs a round trip each time."""
 
     __slots__ = ()
@@ -27,7 +27,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[type-arg]
         return ""
 
 
-class _Pool(asyncpg.Pool):  # type: ignore[type-arg]
+class _Pool(asyncpg.Pool):
     """A pool whose waits end: without a time-out, a stalled database would queue requests for ever."""
 
     def acquire(self, *, timeout: float | None = None) -> Any:
@@ -53,7 +53,7 @@ class _CancellableContext(TransactionContextPooled):
 class Client(AsyncpgDBClient):
     """A pool per process, sized by `DATABASE_POOL`."""
 
-    connection_class = _Connection
+    connection_class: type[asyncpg.Connection] = _Connection
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("server_settings", SERVER_SETTINGS)

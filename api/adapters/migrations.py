@@ -47,7 +47,7 @@ async def migrate(url: str) -> list[str]:
 
 async def pending() -> list[str]:
     """Return the names of migrations that the connected database lacks, for the readiness door."""
-    config = Tortoise._require_context().apps and database.tortoise_config("sqlite://unused")["apps"]
+    config = database.tortoise_config("sqlite://unused")["apps"]
     plan = await MigrationExecutor(get_connection("default"), config).plan()
     return [step.migration.name for step in plan]
 
@@ -76,7 +76,7 @@ async def _alone(url: str) -> AsyncIterator[None]:
     if url.startswith("sqlite://"):
         file = Path(url.removeprefix("sqlite://") + ".migrating")
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("w") as lock:
+        with file.open("w") as lock:  # noqa: ASYNC230
             async with asyncio.timeout(_LOCK_SECONDS_MAX):
                 await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
             yield

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 
-# RFC 5321, section 4.5.3.1.3, as corrected by erratum 1690: a path of 256 less its brackets.
-LENGTH_MAX = 254
+from api.domain.plain_text import EMAIL_LENGTH_MAX
 
 
 class Email(NamedTuple):
@@ -29,11 +28,12 @@ def normalise_email(text: str, *, allow_test_domains: bool) -> Email | None:
     Dots and "+" tags count, since what they mean is the receiving server's affair.
     """
     typed = text.strip(" ").removesuffix(".")
-    if len(typed) > LENGTH_MAX:
+    if len(typed) > EMAIL_LENGTH_MAX:
         return None
     try:
         valid = validate_email(
             typed,
+            strict=True,
             check_deliverability=False,
             allow_smtputf8=False,
             allow_quoted_local=False,
@@ -44,6 +44,6 @@ def normalise_email(text: str, *, allow_test_domains: bool) -> Email | None:
     except (EmailNotValidError, UnicodeError):
         return None
     address = valid.ascii_email
-    if address is None or len(address) > LENGTH_MAX:
+    if address is None or len(address) > EMAIL_LENGTH_MAX:
         return None
     return Email(address, address.lower())

@@ -40,8 +40,14 @@ def normalise_address(address: Address) -> Address:
 
 
 def zip_fits_state(zip_code: str, state: str) -> bool:
-    """Tell whether post offices of `state` serve the ZIP code; False for a state that there is not."""
-    return any(first <= zip_code[: len(first)] <= last for first, last in sign_up_data().zip_prefixes.get(state, ()))
+    """Tell whether post offices of `state` serve the ZIP code, by the longest prefix of it that is known."""
+    fitting = {
+        (len(first), served)
+        for served, ranges in sign_up_data().zip_prefixes.items()
+        for first, last in ranges
+        if first <= zip_code[: len(first)] <= last
+    }
+    return bool(fitting) and (max(fitting)[0], state) in fitting
 
 
 def _place_faults(codes: Mapping[str, str]) -> list[Fault]:

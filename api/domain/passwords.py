@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from api.domain.faults import ErrorCode, Fault
-from api.domain.plain_text import is_hopeless, is_printable
+from api.domain.plain_text import EMAIL_LENGTH_MAX, is_hopeless, is_printable
 from api.domain.sign_up_data import sign_up_data
 from api.domain.texts import render
 
@@ -36,9 +36,9 @@ def _holds_email(password: str, email: str) -> bool:
 
     Case does not count, nor do dots and dashes: "janedoe" is the name in "jane.doe@example.com".
     """
-    address = normalise_password(email).strip().casefold()
-    if not address:
+    if len(email) > EMAIL_LENGTH_MAX or not email.strip():
         return False
+    address = normalise_password(email).strip().casefold()
     name = address.rpartition("@")[0]
     names = {name, name.partition("+")[0]}
     length_min = sign_up_data().email_name_length_min

@@ -13,6 +13,8 @@ _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")
 # Letters and symbols by their category that show nothing: a name made of them would look empty.
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# RFC 5321, section 4.5.3.1.3, as corrected by erratum 1690: a path of 256 less its brackets.
+EMAIL_LENGTH_MAX = 254
 # Text longer than its limit by this factor is refused before any other work is done with it.
 _HOPELESS_FACTOR = 4
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from api.domain.faults import ErrorCode, Fault
 from api.domain.passwords import normalise_password, password_is_too_long
-from api.domain.plain_text import is_hopeless, is_plain
+from api.domain.plain_text import EMAIL_LENGTH_MAX, is_hopeless, is_plain
 from api.domain.sign_up_data import sign_up_data
 from api.domain.texts import LOCALES, render
 
@@ -65,6 +65,8 @@ def _is_in_question(answer: str, code: str) -> bool:
 
 
 def _email_names(email: str) -> set[str]:
+    if len(email) > EMAIL_LENGTH_MAX:
+        return set()
     return {normalise_answer(email), normalise_answer(email.rpartition("@")[0])} - {""}
 
 
@@ -118,7 +120,7 @@ def security_answer_faults(answers: Sequence[SecurityAnswer], *, email: str, pas
             path = (str(position), "questionCode")
             faults.append(Fault(ErrorCode.DUPLICATE_CHOICE, "sign_ups.question_repeated", path))
         codes_seen.add(given.question_code)
-        own = _own_faults(given, offered, email[:1000], password)
+        own = _own_faults(given, offered, email, password)
         if not own:
             answer = normalise_answer(given.answer)
             if answer in answers_seen:

@@ -49,8 +49,8 @@ class Fenced(Exception):
 async def enqueue(kind: str, key: str, due_at: datetime, payload: Mapping[str, Any] | None = None) -> None:
     """Make work due within the transaction under way. A repeat with the same kind and key changes nothing."""
     await execute(
-        "insert into due_work (id, kind, key, due_at, payload, attempt, leased_until, failed_at, last_error, created_at)"
-        " values ($1, $2, $3, $4, $5, 0, null, null, null, $6) on conflict (kind, key) do nothing",
+        "insert into due_work (id, kind, key, due_at, payload, attempt, leased_until, failed_at, last_error,"
+        " created_at) values ($1, $2, $3, $4, $5, 0, null, null, null, $6) on conflict (kind, key) do nothing",
         uuid7(), kind, key, due_at, json.dumps(payload or {}), datetime.now(UTC),
     )  # fmt: skip
     add_event(WORK)

@@ -1,0 +1,144 @@
+"""The HTTP and WebSocket door of `/graphql`: bodies, headers and sockets; what is behind it is `graphql.py`'s."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from cross_web import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.types.unset import UNSET, UnsetType
+
+from api.auth.sign_ins import find_viewer
+from api.context import Connection
+
+SEND_SECONDS_MAX = 3.0
+"""A reader that stalls for longer loses its socket: its queue would only grow."""
+INIT_SECONDS_MAX = timedelta(seconds=10)
+OPERATIONS_MAX = 50
+ID_LENGTH_MAX = 100
+# PostgreSQL cannot store NUL, in JSON `\u0000` and in a GraphQL literal also `\u{0}`.
+_NUL = re.compile(rb"\\u(0000|\{0+\})")
+
+
+class _Socket(ASGIWebSocketAdapter):
+    """A socket whose sends end."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS_MAX):
+                await super().send_json(message)
+        except (TimeoutError, RuntimeError) as error:
+            raise WebSocketDisconnected from error
+
+    async def close(self, code: int, reason: str) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS_MAX):
+                await super().close(code, reason)
+        except (TimeoutError, RuntimeError) as error:
+            raise WebSocketDisconnected from error
+
+
+class _Protocol(BaseGraphQLTransportWSHandler[Any, None]):
+    """graphql-transport-ws, with messages of the wrong shape answered by 4400 instead of an exception."""
+
+    async def handle_message(self, message: Any) -> None:
+        if not isinstance(message, dict) or not _well_formed(message):
+            await self.handle_invalid_message("Invalid message")
+            return
+        await super().handle_message(message)  # type: ignore[arg-type]
+
+
+def _well_formed(message: dict[str, Any]) -> bool:
+    if message.get("type") not in ("subscribe", "complete"):
+        return isinstance(message.get("type"), str) and isinstance(message.get("payload", {}), dict | None)
+    key = message.get("id")
+    if not isinstance(key, str) or not 0 < len(key) <= ID_LENGTH_MAX:
+        return False
+    if message["type"] == "complete":
+        return True
+    payload = message.get("payload")
+    return (
+        isinstance(payload, dict)
+        and isinstance(payload.get("query"), str)
+        and isinstance(payload.get("variables"), dict | None)
+        and isinstance(payload.get("operationName"), str | None)
+    )
+
+
+class GraphQLDoor(GraphQL[Any, None]):
+    """GraphQL over HTTP POST and over WebSocket; `connect` makes the connection that the schema asks for."""
+
+    websocket_adapter_class = _Socket  # type: ignore[assignment]
+    graphql_transport_ws_handler_class = _Protocol
+
+    def __init__(self, schema: Any, connect: Callable[[Request | WebSocket], Connection], origins: tuple[str, ...]):
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            allow_queries_via_get=False,
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+            connection_init_wait_timeout=INIT_SECONDS_MAX,
+            max_subscriptions_per_connection=OPERATIONS_MAX,
+            allowed_origins=origins,
+        )
+        self._connect = connect
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            response = await self.run(Request(scope, receive))
+        except HTTPException as error:
+            response = refusal(error.status_code, error.reason)
+        except UnicodeDecodeError:
+            response = refusal(400, "The body is not UTF-8 text")
+        await response(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Any) -> Connection:
+        return self._connect(request)
+
+    async def on_ws_connect(self, context: Connection) -> UnsetType | dict[str, object] | None:
+        """Refuse a token that nobody bears; without one, the socket serves what everybody may ask."""
+        params = context.connection_params or {}
+        given = next((value for name, value in params.items() if name.lower() == "authorization"), None)
+        if given is None:
+            return UNSET
+        context.token = bearer(given) if isinstance(given, str) else None
+        if context.token is None or await find_viewer(context.ports, context.token) is None:
+            raise ConnectionRejectionError
+        return UNSET
+
+    def decode_json(self, data: str | bytes) -> object:
+        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        if _NUL.search(raw) or b"\0" in raw:
+            raise orjson.JSONDecodeError("NUL is not allowed", "", 0)
+        return orjson.loads(raw)
+
+    def encode_json(self, data: object) -> str:
+        return orjson.dumps(data).decode()
+
+
+def bearer(header: str | None) -> str | None:
+    """Return the token of an `Authorization: Bearer` header, or None for anything else."""
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def refusal(status: int, message: str, code: str = "BAD_REQUEST") -> Response:
+    """Return a request's refusal in the shape of a GraphQL answer."""
+    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    return Response(orjson.dumps(body), status, media_type="application/json")
