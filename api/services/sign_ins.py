@@ -26,9 +26,10 @@ _WRONG = Fault(ErrorCode.INVALID_CREDENTIALS, "errors.invalid_credentials", ("in
 
 
 class SignedIn(NamedTuple):
-    """A new sign-in: its token, shown this once, its row and the account's."""
+    """A new sign-in: its token, shown this once, its id and row, and the account's row."""
 
     token: str
+    sign_in_id: UUID
     sign_in: Row
     account: Row
 
@@ -139,4 +140,4 @@ async def _begin(
     await forget(counter)
     begun = await fetch_one("select * from sign_ins where id = $1", sign_in_id)
     assert begun is not None
-    return SignedIn(token, begun, account)
+    return SignedIn(token, sign_in_id, begun, account)
