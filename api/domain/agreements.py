@@ -17,9 +17,6 @@ class AgreementKind(Enum):
     """What is agreed to."""
 
     TERMS = "TERMS"
-    AUTOPAY = "AUTOPAY"
-    TEXTPAY = "TEXTPAY"
-    RENEWAL = "RENEWAL"
 
 
 class AgreementText(NamedTuple):
@@ -35,13 +32,13 @@ def _current_versions() -> dict[str, str]:
 
 
 def current_version(kind: AgreementKind) -> str:
-    """Return the version that a consent must name today; KeyError where no text of this kind ships."""
+    """Return the version that a consent must name today."""
     return _current_versions()[kind.value]
 
 
 @cache
 def agreement(kind: AgreementKind, locale: str) -> AgreementText:
-    """Return the current text in a language, in English where `locale` is none of ours; KeyError as above.
+    """Return the current text in a language, in English where `locale` is none of ours.
 
     An earlier version's files stay, since people have agreed to them.
     """
