@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         WebSocketRoute("/graphql", door),
         graphiql_assets,
         Route("/healthz", health.alive),
-        Route("/readyz", health.Readiness(ports)),
+        Route("/readyz", health.Readiness(ports).ready),
     ]
     if settings.is_sandbox:
         routes += sandbox_routes(ports, run_due)

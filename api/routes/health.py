@@ -27,7 +27,7 @@ class Readiness:
         self._ports = ports
         self._is_migrated = False
 
-    async def __call__(self, request: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         """Answer 200 when all is well, else 503; each check says only whether it is."""
         checks = {"database": False, "migrations": False, "broadcast": self._ports.live.broadcast.healthy}
         try:
