@@ -298,7 +298,7 @@ class Migration(migrations.Migration):
                 ('cost', fields.BigIntField(null=True)),
                 ('recorded_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'calls', 'app': 'models', 'unique_together': (('switch', 'call_id'),), 'indexes': [Index(fields=['service_account', 'started_at', 'id'])], 'pk_attr': 'id'},
+            options={'table': 'calls', 'app': 'models', 'unique_together': (('switch', 'call_id'),), 'indexes': [Index(fields=['service_account_id', 'started_at', 'id'])], 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -314,7 +314,7 @@ class Migration(migrations.Migration):
                 ('expires_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('ended_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'holds', 'app': 'models', 'indexes': [Index(fields=['balance', 'state'])], 'pk_attr': 'id'},
+            options={'table': 'holds', 'app': 'models', 'indexes': [Index(fields=['balance_id', 'state'])], 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -398,7 +398,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('settled_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'payments', 'app': 'models', 'unique_together': (('channel', 'external_reference'),), 'indexes': [Index(fields=['account', 'id'])], 'pk_attr': 'id'},
+            options={'table': 'payments', 'app': 'models', 'unique_together': (('channel', 'external_reference'),), 'indexes': [Index(fields=['account_id', 'id'])], 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(

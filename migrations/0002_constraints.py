@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='Call',
-            options={'table': 'calls', 'app': 'models', 'unique_together': (('switch', 'call_id'),), 'indexes': [Index(fields=['service_account', 'started_at', 'id'])], 'pk_attr': 'id', 'table_description': "One call. The switch's own id makes it unique; `segment` is the last one that extended its hold."},
+            options={'table': 'calls', 'app': 'models', 'unique_together': (('switch', 'call_id'),), 'indexes': [Index(fields=['service_account_id', 'started_at', 'id'])], 'pk_attr': 'id', 'table_description': "One call. The switch's own id makes it unique; `segment` is the last one that extended its hold."},
         ),
         ops.AddConstraint(
             model_name='Call',
@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='Hold',
-            options={'table': 'holds', 'app': 'models', 'indexes': [Index(fields=['balance', 'state'])], 'pk_attr': 'id', 'table_description': "Money set aside until a call or payment is decided. `subject` is the call's or payment's id; one hold each."},
+            options={'table': 'holds', 'app': 'models', 'indexes': [Index(fields=['balance_id', 'state'])], 'pk_attr': 'id', 'table_description': "Money set aside until a call or payment is decided. `subject` is the call's or payment's id; one hold each."},
         ),
         ops.AddConstraint(
             model_name='Hold',
@@ -167,7 +167,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='Payment',
-            options={'table': 'payments', 'app': 'models', 'unique_together': (('channel', 'external_reference'),), 'indexes': [Index(fields=['account', 'id'])], 'pk_attr': 'id', 'table_description': "Money that comes in. Its id is the processor's idempotency key; `quote` is unique, so it is paid once."},
+            options={'table': 'payments', 'app': 'models', 'unique_together': (('channel', 'external_reference'),), 'indexes': [Index(fields=['account_id', 'id'])], 'pk_attr': 'id', 'table_description': "Money that comes in. Its id is the processor's idempotency key; `quote` is unique, so it is paid once."},
         ),
         ops.AddConstraint(
             model_name='Payment',

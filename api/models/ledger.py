@@ -140,7 +140,7 @@ class Hold(Row):
 
     class Meta:
         table = "holds"
-        indexes = (("balance", "state"), ("state", "expires_at"))
+        indexes = (("balance_id", "state"), ("state", "expires_at"))
         constraints = [
             one_of("holds", "kind", HoldKind),
             one_of("holds", "state", HoldState),

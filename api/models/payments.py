@@ -91,7 +91,7 @@ class Payment(Row):
     class Meta:
         table = "payments"
         unique_together = (("channel", "external_reference"),)
-        indexes = (("account", "id"),)
+        indexes = (("account_id", "id"),)
         constraints = [
             one_of("payments", "purpose", PaymentPurpose),
             one_of("payments", "channel", PaymentChannel),
