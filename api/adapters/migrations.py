@@ -14,6 +14,7 @@ from tortoise.connection import get_connection
 from tortoise.migrations.executor import MigrationExecutor
 
 from api.adapters import database
+from api.adapters.indexes import make_indexes, missing_indexes
 from api.models import guards
 
 _LOCK_NUMBER = 7_203_114_552
@@ -21,7 +22,7 @@ _LOCK_SECONDS_MAX = 120
 
 
 class SchemaIncomplete(Exception):
-    """A trigger that guards the ledger is missing; the message names it."""
+    """A trigger that guards the ledger, or an index, is missing; the message names it."""
 
 
 async def migrate(url: str) -> list[str]:
@@ -39,6 +40,7 @@ async def migrate(url: str) -> list[str]:
             await executor.migrate(
                 progress=lambda event, _app, name: applied.append(name) if event == "apply_done" else None
             )
+            await make_indexes()
             await _make_guards()
         finally:
             await Tortoise.close_connections()
@@ -53,14 +55,15 @@ async def pending() -> list[str]:
 
 
 async def verify_guards() -> None:
-    """Raise SchemaIncomplete when a trigger of the list is not in the connected database."""
+    """Raise SchemaIncomplete when the connected database lacks a trigger of the list or an index of the models."""
     if database.dialect() == "sqlite":
         rows = await database.fetch("select name from sqlite_master where type = 'trigger'")
     else:
         rows = await database.fetch("select tgname as name from pg_trigger where not tgisinternal")
-    missing = guards.expected_triggers(database.dialect()) - {row["name"] for row in rows}
+    missing = sorted(guards.expected_triggers(database.dialect()) - {row["name"] for row in rows})
+    missing += [index.name for index in await missing_indexes()]
     if missing:
-        raise SchemaIncomplete(f"the database lacks {sorted(missing)[0]}; run `python -m api migrate`")
+        raise SchemaIncomplete(f"the database lacks {missing[0]}; run `python -m api migrate`")
 
 
 async def _make_guards() -> None:
