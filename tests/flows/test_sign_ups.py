@@ -276,10 +276,10 @@ async def test_twenty_sign_ups_at_once_end_in_one_account(service: Service) -> N
 
     assert all(answer["signUp"] == {"accepted": True, "errors": []} for answer in answers)
     links = await service.links(EMAIL)
-    assert 1 <= len(links) <= 5
+    assert len(links) == 5
     outcomes = await asyncio.gather(*(verify(service, link) for link in links))
-    assert outcomes.count([]) <= 1
-    assert len(await fetch("select id from accounts")) == outcomes.count([])
+    assert sorted(outcomes) == [[], *[["TOKEN_INVALID"]] * 4]
+    assert len(await fetch("select id from accounts")) == 1
 
 
 async def test_a_twenty_first_sign_up_within_an_hour_has_to_wait(service: Service) -> None:
@@ -299,6 +299,7 @@ async def test_at_most_five_sign_ups_wait_for_an_address(service: Service) -> No
     names = ["Ada", "Bea", "Cleo", "Dora", "Eva", "Fay", "Gina"]
     for name in names:
         await sign_up(service, first_name=name)
+        await service.advance(timedelta(minutes=15))
 
     rows = await fetch("select profile from pending_sign_ups order by created_at")
 
