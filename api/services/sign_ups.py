@@ -86,7 +86,8 @@ async def sign_up(ports: Ports, passwords: Passwords, stages: Stages, *, client_
     """Have the holder of the address asked to confirm this sign-up; `locale` serves where the profile names none.
 
     The answer and the work are the same whether or not the address has an account, whose owner gets another mail then.
-    Raises Refused with all faults at once, or with RATE_LIMITED. A repeat waits as a sign-up of its own.
+    Past the limit of mails per address nothing is kept, since no link could go out. Raises Refused with all faults at
+    once, or with RATE_LIMITED. A repeat waits as a sign-up of its own.
     """
     refuse_if(validate(ports, stages))
     credentials, answers, typed = stages
@@ -188,13 +189,14 @@ def _profile_columns(profile: Profile) -> dict[str, str | None]:
 async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
     now, email = ports.now(), hashed.email
     # Its counter's row is locked from here on, so that sign-ups of one address go one after another.
-    may_mail = await limit_fault(ports, Limit.MAILS_PER_EMAIL, email.key) is None
+    if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email.key) is not None:
+        # Without a mail it could not be confirmed, and it would end an older one whose link is in somebody's hands.
+        return
     owner = await fetch_one("select email, locale from accounts where email_key = $1", email.key)
     if owner is not None:
-        if may_mail:
-            params = {"tried_at": mailable_time(now)}
-            key = f"email-taken-{uuid7()}"
-            await queue_mail(ports, "email_taken", to=owner["email"], locale=owner["locale"], key=key, params=params)
+        params = {"tried_at": mailable_time(now)}
+        key = f"email-taken-{uuid7()}"
+        await queue_mail(ports, "email_taken", to=owner["email"], locale=owner["locale"], key=key, params=params)
         return
     waiting = await fetch(
         "select id from pending_sign_ups where email_key = $1 order by created_at desc, id desc", email.key
@@ -211,9 +213,7 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         json.dumps(hashed.profile), hashed.locale, hashed.terms_version, token_hash(link.token(ports)), now,
         now + LINK_LIFETIME,
     )  # fmt: skip
-    if may_mail:
-        first_name = hashed.profile["first_name"] or ""
-        await _mail_link(ports, link, email.address, hashed.locale, first_name, now)
+    await _mail_link(ports, link, email.address, hashed.locale, hashed.profile["first_name"] or "", now)
 
 
 @transactional

@@ -1,0 +1,133 @@
+"""Flows go through GraphQL on a real database: a schema of the getting-in resolvers, over ports that stay inside."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import strawberry
+from strawberry.tools import merge_types
+
+from api.adapters import database, sandbox_messages
+from api.adapters.broadcast import open_broadcast
+from api.adapters.clock import SandboxClock
+from api.adapters.live import Live
+from api.adapters.migrations import migrate
+from api.adapters.payments_simulated import SimulatedProcessor
+from api.adapters.ports import Ports
+from api.adapters.sandbox_messages import SandboxMailer, SandboxTexter
+from api.adapters.secrets import Secrets
+from api.auth.passwords import Passwords
+from api.context import Connection
+from api.resolvers.accounts import AccountsQueries
+from api.resolvers.sign_ins import SignInsMutations
+from api.resolvers.sign_ups import SignUpsMutations
+from api.schema.errors import ERROR_TYPES
+from api.schema.scalars import CONFIG
+from api.services import due_work, mails
+
+SECONDS_MAX = 20
+_TOKEN = re.compile(r"https://calls\.example/verify\?token=(\S+)")
+
+
+class Service:
+    """The service as a client sees it, with the hands of a worker and of the sandbox."""
+
+    def __init__(self, ports: Ports, passwords: Passwords) -> None:
+        self.ports = ports
+        self.passwords = passwords
+        self._schema = strawberry.Schema(
+            query=merge_types("Query", (AccountsQueries,)),
+            mutation=merge_types("Mutation", (SignUpsMutations, SignInsMutations)),
+            types=ERROR_TYPES,
+            config=CONFIG,
+        )
+
+    async def ask(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        client_address: str = "198.51.100.7",
+        language: str | None = None,
+        user_agent: str = "",
+    ) -> dict[str, Any]:
+        """Return the data that a document is answered with; an error outside of a payload fails the test."""
+        connection = Connection(self.ports, self.passwords, client_address, language, token, user_agent)
+        async with asyncio.timeout(SECONDS_MAX):
+            context = await connection.operation()
+            result = await self._schema.execute(document, dict(variables or {}), context_value=context)
+        assert not result.errors, result.errors
+        assert result.data is not None
+        return result.data
+
+    async def work(self) -> None:
+        """Send the mails that are due."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while claim := await due_work.claim_next(self.ports, (mails.KIND,), self.ports.now()):
+                await mails.send_mail(self.ports, claim)
+
+    async def mails(self, to: str) -> list[sandbox_messages.Message]:
+        """Return the mails that an address has got by now, newest first."""
+        await self.work()
+        return await sandbox_messages.messages("mail", to)
+
+    async def links(self, to: str) -> list[str]:
+        """Return the tokens of the links that an address was mailed, newest first."""
+        return [found[1] for mail in await self.mails(to) if (found := _TOKEN.search(mail.text))]
+
+    async def advance(self, by: timedelta) -> None:
+        """Move the sandbox's clock."""
+        await database.execute(
+            "insert into sandbox_clock (id, ahead_seconds) values (1, $1)"
+            " on conflict (id) do update set ahead_seconds = sandbox_clock.ahead_seconds + excluded.ahead_seconds",
+            by.total_seconds(),
+        )
+
+
+@pytest.fixture(scope="session")
+async def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty database of the newest schema, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "app.sqlite3"
+    async with asyncio.timeout(60):
+        await migrate(f"sqlite://{path}")
+    return path
+
+
+@pytest.fixture
+async def service(template: Path, tmp_path: Path) -> AsyncIterator[Service]:
+    """Yield a service with an empty database of its own."""
+    shutil.copy(template, tmp_path / "app.sqlite3")
+    secrets = Secrets("a key for tests only")
+    clock = SandboxClock()
+    ports = Ports(
+        clock=clock,
+        live=Live(open_broadcast("memory://")),
+        mailer=SandboxMailer(clock),
+        texter=SandboxTexter(clock),
+        processor=SimulatedProcessor(tmp_path / "processor.sqlite3", "https://calls.example"),
+        secrets=secrets,
+        public_url="https://calls.example",
+        operator_name="Example Calls",
+        sandbox=True,
+        return_urls=("https://calls.example",),
+    )
+    passwords = Passwords(secrets, memory_kib=64, passes=1)
+    async with asyncio.timeout(SECONDS_MAX):
+        await database.connect(f"sqlite://{tmp_path / 'app.sqlite3'}")
+    try:
+        await ports.live.start()
+        yield Service(ports, passwords)
+    finally:
+        async with asyncio.timeout(SECONDS_MAX):
+            await ports.live.stop()
+            # The driver's thread would keep the process alive.
+            await database.disconnect()
+        passwords.close()
