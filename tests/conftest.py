@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.live_servers import LiveServer
+from tests.live_servers import live_server as serve
 from tests.servers import postgres_server, redis_server
 
 
@@ -24,3 +26,10 @@ def redis_url() -> Iterator[str]:
     """Yield the URL of a Redis server; keys and channels carry the worker's name, for the same reason."""
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Yield the service with demo data on SQLite, as `make run` starts it; tests share it."""
+    with serve(tmp_path_factory.mktemp("live")) as server:
+        yield server

@@ -1,0 +1,109 @@
+"""The real service as processes of its own: served on a free port of 127.0.0.1, killed and started again at will."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+
+START_SECONDS_MAX = 40.0
+STOP_SECONDS_MAX = 20.0
+ROOT = Path(__file__).parent.parent
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """One command of the service; its output goes to a file beside its data."""
+
+    def __init__(self, folder: Path, arguments: list[str], settings: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.log = folder / f"{arguments[0]}-{free_port()}.log"
+        self._arguments = arguments
+        self._settings = dict(settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process, again too."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "api", *self._arguments],
+                cwd=ROOT,
+                env={**kept, "PYTHONDONTWRITEBYTECODE": "1", "SANDBOX": "on", **self._settings},
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        """End the process at once, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask the process to end and wait until it has."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+        try:
+            self._process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(STOP_SECONDS_MAX)
+        self._process = None
+
+
+class LiveServer(Process):
+    """The service on a port; `url` is where it answers."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self.port = free_port()
+        super().__init__(folder, ["serve", "--port", str(self.port)], settings)
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready."""
+        super().start()
+        end = time.monotonic() + START_SECONDS_MAX
+        while time.monotonic() < end:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                break
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"the service did not start:\n{self.log.read_text()[-3000:]}")
+
+
+@contextlib.contextmanager
+def live_server(folder: Path, **settings: str) -> Iterator[LiveServer]:
+    """Serve for as long as the block lasts; SQLite in `folder` with the sandbox on unless `settings` say otherwise."""
+    server = LiveServer(folder, {"DATABASE_URL": f"sqlite://{folder}/app.sqlite3", **settings})
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
