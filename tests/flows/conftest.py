@@ -1,4 +1,4 @@
-"""Flows go through GraphQL on a real database: a schema of the getting-in resolvers, over ports that stay inside."""
+"""Flows go through the whole schema on a real database, once on SQLite and once on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import strawberry
-from strawberry.tools import merge_types
+from strawberry.types import ExecutionResult
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from api.adapters import database, sandbox_messages
 from api.adapters.broadcast import open_broadcast
@@ -24,16 +25,40 @@ from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import SandboxMailer, SandboxTexter
 from api.adapters.secrets import Secrets
 from api.auth.passwords import Passwords
+from api.auth.sign_ins import follow_sandbox_clock
 from api.context import Connection
-from api.resolvers.accounts import AccountsQueries
-from api.resolvers.sign_ins import SignInsMutations
-from api.resolvers.sign_ups import SignUpsMutations
-from api.schema.errors import ERROR_TYPES
-from api.schema.scalars import CONFIG
-from api.services import due_work, mails
+from api.graphql import build_schema
+from api.jobs.runner import Runner
+from tests.servers import create_database, drop_database
 
 SECONDS_MAX = 20
+QUIET_SECONDS = 0.05
 _TOKEN = re.compile(r"https://calls\.example/verify\?token=(\S+)")
+_SCHEMA = build_schema()
+
+
+class Stream:
+    """A subscription as its client reads it."""
+
+    def __init__(self, results: Any) -> None:
+        self.results = results
+
+    async def next(self) -> dict[str, Any]:
+        """Return the data of the next event; StopAsyncIteration once the stream has ended."""
+        result = await self.result()
+        assert not result.errors, result.errors
+        data: dict[str, Any] = result.data
+        return data
+
+    async def result(self) -> Any:
+        """Return the next result, errors and all."""
+        async with asyncio.timeout(SECONDS_MAX):
+            return await anext(self.results)
+
+    async def ends(self) -> bool:
+        """Tell whether nothing more comes because the stream is over."""
+        async with asyncio.timeout(SECONDS_MAX):
+            return await anext(self.results, None) is None
 
 
 class Service:
@@ -42,14 +67,10 @@ class Service:
     def __init__(self, ports: Ports, passwords: Passwords) -> None:
         self.ports = ports
         self.passwords = passwords
-        self._schema = strawberry.Schema(
-            query=merge_types("Query", (AccountsQueries,)),
-            mutation=merge_types("Mutation", (SignUpsMutations, SignInsMutations)),
-            types=ERROR_TYPES,
-            config=CONFIG,
-        )
+        self.processor: SimulatedProcessor = ports.processor  # type: ignore[assignment]
+        self.runner = Runner(ports)
 
-    async def ask(
+    async def run(
         self,
         document: str,
         variables: Mapping[str, Any] | None = None,
@@ -58,21 +79,37 @@ class Service:
         client_address: str = "198.51.100.7",
         language: str | None = None,
         user_agent: str = "",
-    ) -> dict[str, Any]:
-        """Return the data that a document is answered with; an error outside of a payload fails the test."""
+    ) -> ExecutionResult:
+        """Return what a document is answered with, errors outside of payloads too."""
         connection = Connection(self.ports, self.passwords, client_address, language, token, user_agent)
         async with asyncio.timeout(SECONDS_MAX):
-            context = await connection.operation()
-            result = await self._schema.execute(document, dict(variables or {}), context_value=context)
+            return await _SCHEMA.execute(document, variable_values=dict(variables or {}), context_value=connection)
+
+    async def ask(self, document: str, variables: Mapping[str, Any] | None = None, **asked: Any) -> dict[str, Any]:
+        """Return the data that a document is answered with; an error outside of a payload fails the test."""
+        result = await self.run(document, variables, **asked)
         assert not result.errors, result.errors
         assert result.data is not None
         return result.data
 
+    @asynccontextmanager
+    async def watch(
+        self, document: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+    ) -> AsyncIterator[Stream]:
+        """Open a subscription for as long as the block lasts."""
+        connection = Connection(self.ports, self.passwords, "198.51.100.7", token=token)
+        results = await _SCHEMA.stream(document, variable_values=dict(variables or {}), context_value=connection)
+        try:
+            yield Stream(results)
+        finally:
+            await results.aclose()
+
     async def work(self) -> None:
-        """Send the mails that are due."""
+        """Do all work that is due by now."""
         async with asyncio.timeout(SECONDS_MAX):
-            while claim := await due_work.claim_next(self.ports, (mails.KIND,), self.ports.now()):
-                await mails.send_mail(self.ports, claim)
+            await follow_sandbox_clock(self.ports)
+            await self.runner.drain(self.ports.now())
+            await self.runner.expire(self.ports.now())
 
     async def mails(self, to: str) -> list[sandbox_messages.Message]:
         """Return the mails that an address has got by now, newest first."""
@@ -90,21 +127,67 @@ class Service:
             " on conflict (id) do update set ahead_seconds = sandbox_clock.ahead_seconds + excluded.ahead_seconds",
             by.total_seconds(),
         )
+        await follow_sandbox_clock(self.ports)
+
+
+class Databases:
+    """Empty databases of the newest schema, copied from one per engine: migrating takes longer than most tests."""
+
+    def __init__(self, folder: Path, worker: str, request: pytest.FixtureRequest) -> None:
+        self._folder = folder
+        self._name = f"flows_{worker}"
+        self._request = request
+        self._made: set[str] = set()
+
+    @asynccontextmanager
+    async def fresh(self, engine: str, folder: Path) -> AsyncIterator[str]:
+        """Yield the URL of a database that is gone after the block."""
+        if engine == "sqlite":
+            template = self._folder / "template.sqlite3"
+            await self._migrate_once(engine, f"sqlite://{template}")
+            shutil.copy(template, folder / "app.sqlite3")
+            yield f"sqlite://{folder / 'app.sqlite3'}"
+            return
+        server = self._request.getfixturevalue("postgres_url")
+        if engine not in self._made:
+            await self._migrate_once(engine, await create_database(server, f"{self._name}_template"))
+        yield await create_database(server, self._name, template=f"{self._name}_template")
+        await drop_database(server, self._name)
+
+    async def _migrate_once(self, engine: str, url: str) -> None:
+        if engine not in self._made:
+            async with asyncio.timeout(60):
+                await migrate(url)
+            self._made.add(engine)
 
 
 @pytest.fixture(scope="session")
-async def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty database of the newest schema, to be copied: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("template") / "app.sqlite3"
-    async with asyncio.timeout(60):
-        await migrate(f"sqlite://{path}")
-    return path
+def databases(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Databases:
+    """Return where tests get their databases from."""
+    worker: str = getattr(request.config, "workerinput", {}).get("workerid", "alone")
+    return Databases(tmp_path_factory.mktemp("templates"), worker, request)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Return the engine that a test runs on; each flow runs on both."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
-async def service(template: Path, tmp_path: Path) -> AsyncIterator[Service]:
+async def service(databases: Databases, engine: str, tmp_path: Path) -> AsyncIterator[Service]:
     """Yield a service with an empty database of its own."""
-    shutil.copy(template, tmp_path / "app.sqlite3")
+    # Tortoise keeps the statements that it made for an engine, since a process of its users has but one.
+    EXECUTOR_CACHE.clear()
+    async with databases.fresh(engine, tmp_path) as url:
+        await database.connect(url)
+        async with _running(tmp_path) as service:
+            yield service
+
+
+@asynccontextmanager
+async def _running(folder: Path) -> AsyncIterator[Service]:
     secrets = Secrets("a key for tests only")
     clock = SandboxClock()
     ports = Ports(
@@ -112,7 +195,7 @@ async def service(template: Path, tmp_path: Path) -> AsyncIterator[Service]:
         live=Live(open_broadcast("memory://")),
         mailer=SandboxMailer(clock),
         texter=SandboxTexter(clock),
-        processor=SimulatedProcessor(tmp_path / "processor.sqlite3", "https://calls.example"),
+        processor=SimulatedProcessor(folder / "processor.sqlite3", "https://calls.example"),
         secrets=secrets,
         public_url="https://calls.example",
         operator_name="Example Calls",
@@ -120,14 +203,14 @@ async def service(template: Path, tmp_path: Path) -> AsyncIterator[Service]:
         return_urls=("https://calls.example",),
     )
     passwords = Passwords(secrets, memory_kib=64, passes=1)
-    async with asyncio.timeout(SECONDS_MAX):
-        await database.connect(f"sqlite://{tmp_path / 'app.sqlite3'}")
     try:
-        await ports.live.start()
+        async with asyncio.timeout(SECONDS_MAX):
+            await ports.live.start()
         yield Service(ports, passwords)
     finally:
         async with asyncio.timeout(SECONDS_MAX):
             await ports.live.stop()
             # The driver's thread would keep the process alive.
             await database.disconnect()
+            await ports.processor.close()
         passwords.close()
