@@ -240,6 +240,13 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
 @transactional
 async def _open_account(ports: Ports, hash_of_token: str) -> None:
     now = ports.now()
+    # All that wait for the address are locked first and in one order: two of its links would each hold their own row
+    # and wait for the other's.
+    await fetch(
+        "select id from pending_sign_ups where email_key = (select email_key from pending_sign_ups"
+        " where token_hash = $1) order by created_at desc, id desc for update",
+        hash_of_token,
+    )
     # Deleting is what makes the link work once: of two at the same time, one finds nothing left.
     row = await fetch_one("delete from pending_sign_ups where token_hash = $1 returning *", hash_of_token)
     if row is None:
