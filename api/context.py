@@ -8,12 +8,18 @@ from typing import Any
 from uuid import UUID
 
 from graphql import GraphQLError
+from strawberry.dataloader import DataLoader
 
+from api.adapters.database import Row
 from api.adapters.ports import Ports
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import Viewer, find_viewer
 from api.domain.accounts import Role
+from api.domain.ids import NodeKind
 from api.domain.texts import pick_locale, render
+from api.services.balances import balances_of
+from api.services.ids import find_all
+from api.services.ledger import Balance
 
 
 class RequestRefused(GraphQLError):
@@ -48,10 +54,32 @@ class Context:
     connection: Connection
     viewer: Viewer | None
     _account_locale: str | None = field(init=False, default=None)
+    _loaders: dict[NodeKind, DataLoader[UUID, Row | None]] = field(init=False, default_factory=dict)
+    _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.viewer is not None and self.viewer.account is not None:
             self._account_locale = self.viewer.account["locale"]
+
+    async def find(self, kind: NodeKind, key: UUID | None) -> Row | None:
+        """Return the row of a key when the viewer may see it; many asked for at once take one statement."""
+        if key is None:
+            return None
+        loader = self._loaders.get(kind)
+        if loader is None:
+            account_id = self.viewer.account_id if self.viewer else None
+
+            async def load(keys: list[UUID]) -> list[Row | None]:
+                return await find_all(account_id, kind, keys)
+
+            loader = self._loaders[kind] = DataLoader(load_fn=load, cache=False)
+        return await loader.load(key)
+
+    async def balance_of(self, service_account_id: UUID) -> Balance:
+        """Return the balance of a service that was found before; many asked for at once take one statement."""
+        if self._balances is None:
+            self._balances = DataLoader(load_fn=balances_of, cache=False)
+        return await self._balances.load(service_account_id)
 
     @property
     def ports(self) -> Ports:
@@ -81,6 +109,12 @@ class Context:
         account_id = self.admit((Role.CUSTOMER,)).account_id
         assert account_id is not None
         return account_id
+
+    def switch(self) -> UUID:
+        """Return the id of the phone switch's key; raises RequestRefused for everybody else."""
+        key_id = self.admit((Role.PHONE_SWITCH,)).key_id
+        assert key_id is not None
+        return key_id
 
     def bad_request(self, text_key: str, **params: Any) -> RequestRefused:
         """Return the error of a request that cannot be answered, e.g. for the id of nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 import structlog
@@ -50,20 +50,24 @@ class Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Log nothing here: a client's errors are no news, and their text may hold secrets. See `_mask`."""
 
-    async def execute(self, query: str | None, *args: Any, context_value: Any = None, **kwargs: Any) -> ExecutionResult:
+    async def execute(  # type: ignore[override]
+        self, query: str | None, *, context_value: Any = None, **options: Any
+    ) -> ExecutionResult:
         """Run a query or mutation of a request."""
         context = await _begin(context_value)
         if isinstance(context, ExecutionResult):
             return context
-        result = await super().execute(query, *args, context_value=context, **kwargs)
-        return _masked(result, context)
+        result = await super().execute(query, context_value=context, **options)
+        return cast(ExecutionResult, _masked(result, context))
 
-    async def stream(self, query: str | None, *args: Any, context_value: Any = None, **kwargs: Any) -> Any:
+    async def stream(  # type: ignore[override]
+        self, query: str | None, *, context_value: Any = None, **options: Any
+    ) -> Any:
         """Run an operation of a socket."""
         context = await _begin(context_value)
         if isinstance(context, ExecutionResult):
             return _only(context)
-        return _masked_stream(await super().stream(query, *args, context_value=context, **kwargs), context)
+        return _masked_stream(await super().stream(query, context_value=context, **options), context)
 
 
 async def _begin(connection: Connection) -> Context | ExecutionResult:
@@ -138,7 +142,7 @@ def build_schema() -> Schema:
         query=merge_types("Query", QUERIES),
         mutation=merge_types("Mutation", MUTATIONS),
         subscription=merge_types("Subscription", SUBSCRIPTIONS),
-        types=[*ERROR_TYPES, *TYPES],
+        types=(*ERROR_TYPES, *TYPES),
         extensions=list(_extensions()),
         config=CONFIG,
     )

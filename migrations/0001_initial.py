@@ -5,7 +5,6 @@ from tortoise.fields.base import OnDelete
 from tortoise.fields.data import JSON_DUMPS
 from uuid_utils.compat import uuid7
 from tortoise import fields
-from tortoise.indexes import Index
 
 class Migration(migrations.Migration):
     initial = True
@@ -25,7 +24,7 @@ class Migration(migrations.Migration):
                 ('line1', fields.CharField(max_length=120)),
                 ('line2', fields.CharField(null=True, max_length=120)),
                 ('city', fields.CharField(max_length=80)),
-                ('state', fields.CharField(max_length=40)),
+                ('state', fields.CharField(max_length=60)),
                 ('zip', fields.CharField(max_length=12)),
                 ('country', fields.CharField(max_length=2)),
                 ('address_revision', fields.IntField(default=1)),
@@ -66,7 +65,7 @@ class Migration(migrations.Migration):
                 ('last_error', fields.CharField(null=True, max_length=300)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'due_work', 'app': 'models', 'unique_together': (('kind', 'key'),), 'indexes': [Index(fields=['failed_at', 'due_at'])], 'pk_attr': 'id'},
+            options={'table': 'due_work', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -74,8 +73,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
                 ('code', fields.CharField(unique=True, max_length=40)),
-                ('name', fields.CharField(db_index=True, max_length=160)),
-                ('state', fields.CharField(db_index=True, max_length=2)),
+                ('name', fields.CharField(max_length=160)),
+                ('state', fields.CharField(max_length=2)),
                 ('time_zone', fields.CharField(max_length=40)),
                 ('products', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
             ],
@@ -104,7 +103,7 @@ class Migration(migrations.Migration):
                 ('result_id', fields.UUIDField()),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'idempotency_keys', 'app': 'models', 'unique_together': (('scope', 'key'),), 'pk_attr': 'id'},
+            options={'table': 'idempotency_keys', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -115,9 +114,9 @@ class Migration(migrations.Migration):
                 ('number', fields.BigIntField()),
                 ('message', fields.TextField(unique=False)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ('published_at', fields.DatetimeField(null=True, db_index=True, auto_now=False, auto_now_add=False)),
+                ('published_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'outbox_events', 'app': 'models', 'unique_together': (('account', 'number'),), 'pk_attr': 'id'},
+            options={'table': 'outbox_events', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -136,7 +135,7 @@ class Migration(migrations.Migration):
                 ('last_used_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('removed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'payment_methods', 'app': 'models', 'unique_together': (('processor', 'card_token'),), 'pk_attr': 'id'},
+            options={'table': 'payment_methods', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -144,7 +143,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
                 ('email', fields.CharField(max_length=254)),
-                ('email_key', fields.CharField(db_index=True, max_length=254)),
+                ('email_key', fields.CharField(max_length=254)),
                 ('password_hash', fields.CharField(max_length=255)),
                 ('passcode_hash', fields.CharField(max_length=255)),
                 ('answers', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
@@ -206,7 +205,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
                 ('kind', fields.CharField(max_length=8)),
-                ('recipient', fields.CharField(db_index=True, max_length=254)),
+                ('recipient', fields.CharField(max_length=254)),
                 ('key', fields.CharField(unique=True, max_length=160)),
                 ('subject', fields.CharField(default='', max_length=300)),
                 ('text', fields.TextField(unique=False)),
@@ -224,7 +223,7 @@ class Migration(migrations.Migration):
                 ('question_code', fields.CharField(max_length=40)),
                 ('answer_hash', fields.CharField(max_length=255)),
             ],
-            options={'table': 'security_answers', 'app': 'models', 'unique_together': (('account', 'question_code'),), 'pk_attr': 'id'},
+            options={'table': 'security_answers', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -238,7 +237,6 @@ class Migration(migrations.Migration):
                 ('open_key', fields.CharField(null=True, unique=True, max_length=120)),
                 ('opened_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('closed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
-                ('last_activity_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'service_accounts', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
@@ -248,7 +246,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
                 ('service_account', fields.ForeignKeyField('models.ServiceAccount', source_field='service_account_id', db_constraint=True, to_field='id', related_name='phones', on_delete=OnDelete.RESTRICT)),
-                ('phone', fields.CharField(db_index=True, max_length=20)),
+                ('phone', fields.CharField(max_length=20)),
                 ('live_phone', fields.CharField(null=True, unique=True, max_length=20)),
                 ('label', fields.CharField(null=True, max_length=60)),
                 ('blocked', fields.BooleanField(default=False)),
@@ -298,7 +296,7 @@ class Migration(migrations.Migration):
                 ('cost', fields.BigIntField(null=True)),
                 ('recorded_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'calls', 'app': 'models', 'unique_together': (('switch', 'call_id'),), 'indexes': [Index(fields=['service_account_id', 'started_at', 'id'])], 'pk_attr': 'id'},
+            options={'table': 'calls', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -314,7 +312,7 @@ class Migration(migrations.Migration):
                 ('expires_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('ended_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'holds', 'app': 'models', 'indexes': [Index(fields=['balance_id', 'state'])], 'pk_attr': 'id'},
+            options={'table': 'holds', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -332,7 +330,7 @@ class Migration(migrations.Migration):
                 ('occurred_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('posted_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'journal_entries', 'app': 'models', 'unique_together': (('balance', 'sequence'),), 'pk_attr': 'id'},
+            options={'table': 'journal_entries', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -344,7 +342,7 @@ class Migration(migrations.Migration):
                 ('unit', fields.CharField(default='USD_CENT', max_length=16)),
                 ('balance', fields.ForeignKeyField('models.Balance', source_field='balance_id', null=True, db_constraint=True, to_field='id', related_name='ledger_accounts', on_delete=OnDelete.RESTRICT)),
             ],
-            options={'table': 'ledger_accounts', 'app': 'models', 'unique_together': (('kind', 'key'),), 'pk_attr': 'id'},
+            options={'table': 'ledger_accounts', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(
@@ -398,7 +396,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('settled_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'payments', 'app': 'models', 'unique_together': (('channel', 'external_reference'),), 'indexes': [Index(fields=['account_id', 'id'])], 'pk_attr': 'id'},
+            options={'table': 'payments', 'app': 'models', 'pk_attr': 'id'},
             bases=['Row'],
         ),
         ops.CreateModel(

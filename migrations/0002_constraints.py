@@ -1,6 +1,5 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
-from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint
 
 class Migration(migrations.Migration):
@@ -63,7 +62,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='Call',
-            options={'table': 'calls', 'app': 'models', 'unique_together': (('switch', 'call_id'),), 'indexes': [Index(fields=['service_account_id', 'started_at', 'id'])], 'pk_attr': 'id', 'table_description': "One call. The switch's own id makes it unique; `segment` is the last one that extended its hold."},
+            options={'table': 'calls', 'app': 'models', 'pk_attr': 'id', 'table_description': "One call. The switch's own id makes it unique; `segment` is the last one that extended its hold."},
         ),
         ops.AddConstraint(
             model_name='Call',
@@ -79,7 +78,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='DueWork',
-            options={'table': 'due_work', 'app': 'models', 'unique_together': (('kind', 'key'),), 'indexes': [Index(fields=['failed_at', 'due_at'])], 'pk_attr': 'id', 'table_description': 'Work that falls due, unique by kind and key. A claim takes a lease and an attempt number; done rows are deleted.'},
+            options={'table': 'due_work', 'app': 'models', 'pk_attr': 'id', 'table_description': 'Work that falls due, unique by kind and key. A claim takes a lease and an attempt number; done rows are deleted.'},
         ),
         ops.AddConstraint(
             model_name='DueWork',
@@ -99,7 +98,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='Hold',
-            options={'table': 'holds', 'app': 'models', 'indexes': [Index(fields=['balance_id', 'state'])], 'pk_attr': 'id', 'table_description': "Money set aside until a call or payment is decided. `subject` is the call's or payment's id; one hold each."},
+            options={'table': 'holds', 'app': 'models', 'pk_attr': 'id', 'table_description': "Money set aside until a call or payment is decided. `subject` is the call's or payment's id; one hold each."},
         ),
         ops.AddConstraint(
             model_name='Hold',
@@ -119,11 +118,11 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='IdempotencyKey',
-            options={'table': 'idempotency_keys', 'app': 'models', 'unique_together': (('scope', 'key'),), 'pk_attr': 'id', 'table_description': "A client's key, in the same transaction as what it made (`result_id`). `scope` is the account it belongs to."},
+            options={'table': 'idempotency_keys', 'app': 'models', 'pk_attr': 'id', 'table_description': "A client's key, in the same transaction as what it made (`result_id`). `scope` is the account it belongs to."},
         ),
         ops.AlterModelOptions(
             name='JournalEntry',
-            options={'table': 'journal_entries', 'app': 'models', 'unique_together': (('balance', 'sequence'),), 'pk_attr': 'id', 'table_description': "One movement, unique by its source. Where it moves a balance, it is also the holder's transaction."},
+            options={'table': 'journal_entries', 'app': 'models', 'pk_attr': 'id', 'table_description': "One movement, unique by its source. Where it moves a balance, it is also the holder's transaction."},
         ),
         ops.AddConstraint(
             model_name='JournalEntry',
@@ -135,7 +134,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='LedgerAccount',
-            options={'table': 'ledger_accounts', 'app': 'models', 'unique_together': (('kind', 'key'),), 'pk_attr': 'id', 'table_description': "One account of the books: its kind and whose it is (`key`: a service account's id, a processor's name, …)."},
+            options={'table': 'ledger_accounts', 'app': 'models', 'pk_attr': 'id', 'table_description': "One account of the books: its kind and whose it is (`key`: a service account's id, a processor's name, …)."},
         ),
         ops.AddConstraint(
             model_name='LedgerAccount',
@@ -163,11 +162,11 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='OutboxEvent',
-            options={'table': 'outbox_events', 'app': 'models', 'unique_together': (('account', 'number'),), 'pk_attr': 'id', 'table_description': "Something an account's watchers must be told, numbered per account, in the transaction it tells of."},
+            options={'table': 'outbox_events', 'app': 'models', 'pk_attr': 'id', 'table_description': "Something an account's watchers must be told, numbered per account, in the transaction it tells of."},
         ),
         ops.AlterModelOptions(
             name='Payment',
-            options={'table': 'payments', 'app': 'models', 'unique_together': (('channel', 'external_reference'),), 'indexes': [Index(fields=['account_id', 'id'])], 'pk_attr': 'id', 'table_description': "Money that comes in. Its id is the processor's idempotency key; `quote` is unique, so it is paid once."},
+            options={'table': 'payments', 'app': 'models', 'pk_attr': 'id', 'table_description': "Money that comes in. Its id is the processor's idempotency key; `quote` is unique, so it is paid once."},
         ),
         ops.AddConstraint(
             model_name='Payment',
@@ -191,7 +190,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='PaymentMethod',
-            options={'table': 'payment_methods', 'app': 'models', 'unique_together': (('processor', 'card_token'),), 'pk_attr': 'id', 'table_description': "A card as a token of the processor. `default_of` is the account's id on its one default card, else NULL."},
+            options={'table': 'payment_methods', 'app': 'models', 'pk_attr': 'id', 'table_description': "A card as a token of the processor. `default_of` is the account's id on its one default card, else NULL."},
         ),
         ops.AddConstraint(
             model_name='PaymentMethod',
@@ -247,7 +246,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='SecurityAnswer',
-            options={'table': 'security_answers', 'app': 'models', 'unique_together': (('account', 'question_code'),), 'pk_attr': 'id', 'table_description': 'One of the three answers, hashed; the answer itself is nowhere.'},
+            options={'table': 'security_answers', 'app': 'models', 'pk_attr': 'id', 'table_description': 'One of the three answers, hashed; the answer itself is nowhere.'},
         ),
         ops.AlterModelOptions(
             name='ServiceAccount',

@@ -53,7 +53,7 @@ class _CancellableContext(TransactionContextPooled):
 class Client(AsyncpgDBClient):
     """A pool per process, sized by `DATABASE_POOL`."""
 
-    connection_class: type[asyncpg.Connection] = _Connection
+    connection_class = _Connection  # type: ignore[assignment]
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("server_settings", SERVER_SETTINGS)

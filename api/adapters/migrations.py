@@ -14,7 +14,6 @@ from tortoise.connection import get_connection
 from tortoise.migrations.executor import MigrationExecutor
 
 from api.adapters import database
-from api.adapters.indexes import make_indexes, missing_indexes
 from api.models import guards
 
 _LOCK_NUMBER = 7_203_114_552
@@ -22,7 +21,7 @@ _LOCK_SECONDS_MAX = 120
 
 
 class SchemaIncomplete(Exception):
-    """A trigger that guards the ledger, or an index, is missing; the message names it."""
+    """A trigger or an index is missing; the message names it."""
 
 
 async def migrate(url: str) -> list[str]:
@@ -40,7 +39,6 @@ async def migrate(url: str) -> list[str]:
             await executor.migrate(
                 progress=lambda event, _app, name: applied.append(name) if event == "apply_done" else None
             )
-            await make_indexes()
             await _make_guards()
         finally:
             await Tortoise.close_connections()
@@ -55,20 +53,24 @@ async def pending() -> list[str]:
 
 
 async def verify_guards() -> None:
-    """Raise SchemaIncomplete when the connected database lacks a trigger of the list or an index of the models."""
+    """Raise SchemaIncomplete when a trigger or index of the lists is not in the connected database."""
     if database.dialect() == "sqlite":
-        rows = await database.fetch("select name from sqlite_master where type = 'trigger'")
+        rows = await database.fetch("select name from sqlite_master where type in ('trigger', 'index')")
     else:
-        rows = await database.fetch("select tgname as name from pg_trigger where not tgisinternal")
-    missing = sorted(guards.expected_triggers(database.dialect()) - {row["name"] for row in rows})
-    missing += [index.name for index in await missing_indexes()]
+        rows = await database.fetch(
+            "select tgname::text as name from pg_trigger where not tgisinternal"
+            " union all select indexname::text from pg_indexes where schemaname = current_schema()"
+        )
+    expected = guards.expected_triggers(database.dialect()) | guards.expected_indexes()
+    missing = expected - {row["name"] for row in rows}
     if missing:
-        raise SchemaIncomplete(f"the database lacks {missing[0]}; run `python -m api migrate`")
+        raise SchemaIncomplete(f"the database lacks {sorted(missing)[0]}; run `python -m api migrate`")
 
 
 async def _make_guards() -> None:
     sqlite = database.dialect() == "sqlite"
-    for statement in guards.sqlite_statements() if sqlite else guards.postgres_statements():
+    triggers = guards.sqlite_statements() if sqlite else guards.postgres_statements()
+    for statement in [*guards.index_statements(), *triggers]:
         await get_connection("default").execute_script(statement)
     await verify_guards()
 

@@ -53,14 +53,13 @@ class SecurityAnswer(Row):
 
     class Meta:
         table = "security_answers"
-        unique_together = (("account", "question_code"),)
 
 
 class PendingSignUp(Row):
     """A sign-up that waits for its own link; confirming it ends the others of the same address (rule 5)."""
 
     email = fields.CharField(254)
-    email_key = fields.CharField(254, db_index=True)
+    email_key = fields.CharField(254)
     password_hash = fields.CharField(255)
     passcode_hash = fields.CharField(255)
     answers: fields.Field[list[list[str]]] = fields.JSONField()

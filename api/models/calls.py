@@ -37,8 +37,6 @@ class Call(Row):
 
     class Meta:
         table = "calls"
-        unique_together = (("switch", "call_id"),)
-        indexes = (("service_account_id", "started_at", "id"),)
         constraints = [
             one_of("calls", "status", CallStatus),
             holds("calls_duration", "duration_seconds IS NULL OR duration_seconds >= 0"),

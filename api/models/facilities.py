@@ -11,8 +11,8 @@ class Facility(Row):
     """A jail or prison. `products` are the product codes that it offers."""
 
     code = fields.CharField(40, unique=True)
-    name = fields.CharField(160, db_index=True)
-    state = fields.CharField(2, db_index=True)
+    name = fields.CharField(160)
+    state = fields.CharField(2)
     time_zone = fields.CharField(40)
     products: fields.Field[list[str]] = fields.JSONField()
 

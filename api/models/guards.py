@@ -1,6 +1,6 @@
-"""What the database itself refuses: one list, from which the triggers are made after each migration and verified.
+"""Triggers and indexes: two lists, from which they are made after each migration, and verified.
 
-Altering a table on SQLite rebuilds it and silently drops its triggers, so they are no part of a migration.
+Altering a table on SQLite rebuilds it and silently drops both, so they are no part of a migration.
 """
 
 from __future__ import annotations
@@ -32,6 +32,60 @@ GUARDS = (
     Guard("ledger_accounts", "update", "a ledger account is never changed"),
     Guard("ledger_accounts", "delete", "a ledger account is never deleted"),
 )
+
+UNIQUE = {
+    "security_answers_unique": "security_answers (account_id, question_code)",
+    "ledger_accounts_unique": "ledger_accounts (kind, key)",
+    "journal_entries_unique": "journal_entries (balance_id, sequence)",
+    "calls_unique": "calls (switch_id, call_id)",
+    "payment_methods_unique": "payment_methods (processor, card_token)",
+    "payments_unique": "payments (channel, external_reference)",
+    "idempotency_keys_unique": "idempotency_keys (scope, key)",
+    "outbox_events_unique": "outbox_events (account_id, number)",
+    "due_work_unique": "due_work (kind, key)",
+}
+"""Columns that are unique together. NULLs are never equal, so a column that is NULL in most rows leaves those free."""
+
+INDEXES = {
+    "pending_sign_ups_by_email": "pending_sign_ups (email_key, id)",
+    "pending_sign_ups_by_expiry": "pending_sign_ups (expires_at)",
+    "sign_ins_by_account": "sign_ins (account_id, ended_at)",
+    "guess_counters_by_window": "guess_counters (window_at)",
+    "facilities_by_name": "facilities (name, id)",
+    "service_accounts_by_account": "service_accounts (account_id, id)",
+    "account_phones_by_service": "account_phones (service_account_id)",
+    "account_phones_by_phone": "account_phones (phone, added_at)",
+    "balances_by_account": "balances (account_id)",
+    "ledger_accounts_by_balance": "ledger_accounts (balance_id)",
+    "journal_entries_by_call": "journal_entries (call_id)",
+    "journal_entries_by_payment": "journal_entries (payment_id)",
+    "legs_by_entry": "legs (entry_id)",
+    "legs_by_debit": "legs (debit_id)",
+    "legs_by_credit": "legs (credit_id)",
+    "holds_by_balance": "holds (balance_id, state)",
+    "holds_by_expiry": "holds (state, kind, expires_at)",
+    "calls_by_service": "calls (service_account_id, started_at, id)",
+    "payment_methods_by_account": "payment_methods (account_id, id)",
+    "quotes_by_expiry": "quotes (expires_at)",
+    "payments_by_account": "payments (account_id, id)",
+    "payments_by_service": "payments (service_account_id, settled_at)",
+    "plan_subscriptions_by_account": "plan_subscriptions (account_id, id)",
+    "outbox_events_unpublished": "outbox_events (published_at, created_at)",
+    "due_work_by_due": "due_work (failed_at, due_at)",
+    "sandbox_messages_by_recipient": "sandbox_messages (kind, recipient, id)",
+}
+"""Besides what primary keys and unique constraints bring with them."""
+
+
+def index_statements() -> list[str]:
+    """Return the statements that make the indexes that are missing, on both engines."""
+    unique = [f"create unique index if not exists {name} on {columns}" for name, columns in UNIQUE.items()]
+    return unique + [f"create index if not exists {name} on {columns}" for name, columns in INDEXES.items()]
+
+
+def expected_indexes() -> frozenset[str]:
+    """Return the names of the indexes that must be there."""
+    return frozenset(UNIQUE) | frozenset(INDEXES)
 
 
 def sqlite_statements() -> list[str]:

@@ -63,8 +63,10 @@ class LedgerAccount(Row):
 
     class Meta:
         table = "ledger_accounts"
-        unique_together = (("kind", "key"),)
-        constraints = [one_of("ledger_accounts", "kind", LedgerKind), one_of("ledger_accounts", "unit", Unit)]
+        constraints = [
+            one_of("ledger_accounts", "kind", LedgerKind),
+            one_of("ledger_accounts", "unit", Unit),
+        ]
 
 
 class JournalEntry(Row):
@@ -85,7 +87,6 @@ class JournalEntry(Row):
 
     class Meta:
         table = "journal_entries"
-        unique_together = (("balance", "sequence"),)
         constraints = [
             holds(
                 "journal_entries_kind_known",
@@ -140,7 +141,6 @@ class Hold(Row):
 
     class Meta:
         table = "holds"
-        indexes = (("balance_id", "state"), ("state", "expires_at"))
         constraints = [
             one_of("holds", "kind", HoldKind),
             one_of("holds", "state", HoldState),

@@ -29,9 +29,8 @@ class PaymentMethod(Row):
 
     class Meta:
         table = "payment_methods"
-        unique_together = (("processor", "card_token"),)
         constraints = [
-            holds("payment_methods_expiry", "expiry_month BETWEEN 1 AND 12 AND expiry_year BETWEEN 2000 AND 2200")
+            holds("payment_methods_expiry", "expiry_month BETWEEN 1 AND 12 AND expiry_year BETWEEN 2000 AND 2200"),
         ]
 
 
@@ -90,8 +89,6 @@ class Payment(Row):
 
     class Meta:
         table = "payments"
-        unique_together = (("channel", "external_reference"),)
-        indexes = (("account_id", "id"),)
         constraints = [
             one_of("payments", "purpose", PaymentPurpose),
             one_of("payments", "channel", PaymentChannel),

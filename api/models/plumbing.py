@@ -21,7 +21,6 @@ class IdempotencyKey(Row):
 
     class Meta:
         table = "idempotency_keys"
-        unique_together = (("scope", "key"),)
 
 
 class OutboxEvent(Row):
@@ -33,11 +32,10 @@ class OutboxEvent(Row):
     number = fields.BigIntField()
     message = fields.TextField()
     created_at = fields.DatetimeField()
-    published_at = fields.DatetimeField(null=True, db_index=True)
+    published_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "outbox_events"
-        unique_together = (("account", "number"),)
 
 
 class DueWork(Row):
@@ -58,8 +56,6 @@ class DueWork(Row):
 
     class Meta:
         table = "due_work"
-        unique_together = (("kind", "key"),)
-        indexes = (("failed_at", "due_at"),)
         constraints = [holds("due_work_attempt", "attempt >= 0")]
 
 
@@ -78,7 +74,7 @@ class SandboxMessage(Row):
     """A mail or text that the sandbox sent to nobody."""
 
     kind = fields.CharField(8)
-    recipient = fields.CharField(254, db_index=True)
+    recipient = fields.CharField(254)
     key = fields.CharField(160, unique=True)
     subject = fields.CharField(300, default="")
     text = fields.TextField()

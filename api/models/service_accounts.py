@@ -39,7 +39,7 @@ class AccountPhone(Row):
     service_account: fields.ForeignKeyRelation[ServiceAccount] = fields.ForeignKeyField(
         "models.ServiceAccount", on_delete=fields.RESTRICT, related_name="phones"
     )
-    phone = fields.CharField(20, db_index=True)
+    phone = fields.CharField(20)
     live_phone = fields.CharField(20, unique=True, null=True)
     label = fields.CharField(60, null=True)
     blocked = fields.BooleanField(default=False)

@@ -12,7 +12,8 @@ from api.domain.passwords import password_rules
 from api.domain.sign_up_data import sign_up_data
 from api.domain.texts import pick_locale
 from api.resolvers.fields import query
-from api.schema.accounts import Account, Agreement, LocaleArgument, SecurityQuestion, SignUpRequirements
+from api.schema.accounts import Account, Agreement, SecurityQuestion, SignUpRequirements
+from api.schema.pages import Locale
 from api.schema.scalars import Info
 
 
@@ -44,7 +45,7 @@ class AccountsQueries:
         self,
         info: Info,
         kind: Annotated[AgreementKind, strawberry.argument(description="What is agreed to.")],
-        locale: LocaleArgument = None,
+        locale: Locale = None,
     ) -> Agreement:
         language = pick_locale(locale) if locale else info.context.locale
         version, text = agreements.agreement(kind, language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,6 +18,9 @@ from api.schema.errors import Payload, user_errors
 HOLDER = (Role.CUSTOMER,)
 SWITCH = (Role.PHONE_SWITCH,)
 PARTNER = (Role.PAYMENT_PARTNER,)
+
+
+_running: set[asyncio.Future[Any]] = set()
 
 
 class _Door(FieldExtension):
@@ -37,8 +41,12 @@ class _Door(FieldExtension):
             info.context.admit(self.roles)
         if self.payload is None:
             return await next_(source, info, **arguments)
+        # A client that goes away must not stop a mutation half-way, e.g. between a payment's intent and its outcome.
+        task = asyncio.ensure_future(next_(source, info, **arguments))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
         try:
-            return await next_(source, info, **arguments)
+            return await asyncio.shield(task)
         except Refused as refusal:
             return self.payload(errors=user_errors(refusal.faults, info.context.locale))
         except DatabaseUnavailable:

@@ -19,7 +19,7 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.types.unset import UNSET, UnsetType
+from strawberry.types.unset import UNSET
 
 from api.auth.sign_ins import find_viewer
 from api.context import Connection
@@ -81,7 +81,7 @@ def _well_formed(message: dict[str, Any]) -> bool:
 class GraphQLDoor(GraphQL[Any, None]):
     """GraphQL over HTTP POST and over WebSocket; `connect` makes the connection that the schema asks for."""
 
-    websocket_adapter_class = _Socket  # type: ignore[assignment]
+    websocket_adapter_class = _Socket
     graphql_transport_ws_handler_class = _Protocol
 
     def __init__(self, schema: Any, connect: Callable[[Request | WebSocket], Connection], origins: tuple[str, ...]):
@@ -111,7 +111,7 @@ class GraphQLDoor(GraphQL[Any, None]):
     async def get_context(self, request: Request | WebSocket, response: Any) -> Connection:
         return self._connect(request)
 
-    async def on_ws_connect(self, context: Connection) -> UnsetType | dict[str, object] | None:
+    async def on_ws_connect(self, context: Connection) -> Any:
         """Refuse a token that nobody bears; without one, the socket serves what everybody may ask."""
         params = context.connection_params or {}
         given = next((value for name, value in params.items() if name.lower() == "authorization"), None)

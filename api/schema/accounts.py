@@ -12,10 +12,22 @@ from api.adapters.database import Row, read_time, read_uuid
 from api.domain.accounts import AccountStatus, Channel
 from api.domain.agreements import AgreementKind
 from api.domain.ids import NodeKind, global_id
+from api.domain.plans import SubscriptionStatus
 from api.domain.security_questions import question_text
+from api.domain.service_accounts import Product
 from api.domain.texts import pick_locale
+from api.schema.balances import Balance
 from api.schema.enums import publish
+from api.schema.pages import After, Before, First, Last, Locale, page_request
+from api.schema.payments import PaymentConnection, PaymentMethod
+from api.schema.plans import PlanSubscription
 from api.schema.scalars import Info, Node
+from api.schema.service_accounts import ServiceAccount, service_account_of
+from api.services.balances import open_balances
+from api.services.payment_methods import methods_of
+from api.services.payments import payments_page
+from api.services.plans import subscriptions_of
+from api.services.service_accounts import services_of
 from api.services.sign_ins import open_sign_ins
 from api.services.sign_ups import question_codes
 
@@ -40,11 +52,6 @@ publish(
     SYSTEM="The service itself, or a machine with a key.",
 )
 publish(AgreementKind, "What is agreed to.", TERMS="The terms of service, accepted when signing up.")
-
-LocaleArgument = Annotated[
-    str | None,
-    strawberry.argument(description='"en" or "es"; left out: the account\'s language, else that of the request.'),
-]
 
 
 @strawberry.type(description="A postal address.")
@@ -77,7 +84,7 @@ class SecurityQuestion:
     code: str = strawberry.field(description="What to send as `questionCode`; does not change with the language.")
 
     @strawberry.field(description="What the question asks.")
-    def text(self, info: Info, locale: LocaleArgument = None) -> str:
+    def text(self, info: Info, locale: Locale = None) -> str:
         return question_text(self.code, pick_locale(locale) if locale else info.context.locale)
 
 
@@ -133,6 +140,43 @@ class Account(Node):
     created_at: datetime = strawberry.field(description="When the account was opened, by confirming its address.")
     key: strawberry.Private[UUID]
     row: strawberry.Private[Row]
+
+    @strawberry.field(description="Money balances of all open services: AdvanceConnect and Direct Bill.")
+    async def balances(self, info: Info) -> list[Balance]:
+        now = info.context.ports.now()
+        return [Balance.of(balance, now) for balance in await open_balances(self.key)]
+
+    @strawberry.field(description="The services, closed ones too, oldest first.")
+    async def service_accounts(
+        self,
+        products: Annotated[
+            list[Product] | None, strawberry.argument(description="Only these products; all when left out.")
+        ] = None,
+    ) -> list[ServiceAccount]:
+        rows = await services_of(self.key)
+        return [service_account_of(row) for row in rows if products is None or Product(row["product"]) in products]
+
+    @strawberry.field(description="The cards, oldest first.")
+    async def payment_methods(self, info: Info) -> list[PaymentMethod]:
+        now = info.context.ports.now()
+        return [PaymentMethod.of(row, now) for row in await methods_of(self.key)]
+
+    @strawberry.field(description="Subscriptions to monthly plans, newest first; at most a hundred.")
+    async def subscriptions(
+        self,
+        info: Info,
+        statuses: Annotated[
+            list[SubscriptionStatus] | None, strawberry.argument(description="Only these; all when left out.")
+        ] = None,
+    ) -> list[PlanSubscription]:
+        now = info.context.ports.now()
+        return [PlanSubscription.of(row, now) for row in await subscriptions_of(self.key, statuses)]
+
+    @strawberry.field(description="The payments, newest first.")
+    async def payments(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> PaymentConnection:
+        return PaymentConnection.of(await payments_page(self.key, page_request(first, after, last, before)))
 
     @strawberry.field(description="What protects the account.")
     def security(self) -> Security:

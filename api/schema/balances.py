@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 
 import strawberry
 
 from api.domain.ids import NodeKind, global_id
 from api.domain.ledger import UpdateCause
 from api.domain.service_accounts import Product
+from api.schema.enums import publish
 from api.schema.scalars import Money, Node
+from api.schema.transactions import Transaction
 from api.services import balances, ledger
 
-strawberry.enum(UpdateCause, description="Why a balance is told again.")
+publish(
+    UpdateCause,
+    "Why a balance is told again.",
+    SNAPSHOT="The state as it was found; nothing changed just now.",
+    CALL_STARTED="A call began or went on; money is held for it.",
+    CALL_CHARGED="A call ended and was charged.",
+    CALL_RELEASED="A call's hold ended without a charge.",
+    PAYMENT_PENDING="A payment is under way.",
+    PAYMENT_FAILED="A payment failed; it is no longer on its way.",
+    FUNDED="A payment arrived.",
+    AUTOPAY="AutoPay funded the account.",
+    TEXTPAY="TextPay funded the account.",
+    INVOICE_PAYMENT="An invoice was paid.",
+    REFUND="Money was set aside to be refunded, or came back from a refund.",
+    ADJUSTMENT="The operator corrected something.",
+    CHARGEBACK="The card's bank took a payment back.",
+    CLOSURE="The service is being closed.",
+)
 
 
 @strawberry.type(
-    description="A balance that says how sure it is. Prepaid: available = posted - held. Direct Bill: posted is what is "
-    "owed, unbilled and invoiced; available = credit limit - posted - held."
+    description="A balance that says how sure it is. Prepaid: available = posted - held. Direct Bill: posted is what "
+    "is owed, unbilled and invoiced; available = credit limit - posted - held."
 )
 class Balance(Node):
     service_account_id: strawberry.ID = strawberry.field(description="The service that it belongs to.")
@@ -53,7 +71,7 @@ class Balance(Node):
 class BalanceUpdate:
     balance: Balance = strawberry.field(description="The state as it is now.")
     cause: UpdateCause = strawberry.field(description="Why it changed; SNAPSHOT for the state as it was found.")
-    transaction: Annotated[Transaction, strawberry.lazy("api.schema.transactions")] | None = strawberry.field(
+    transaction: Transaction | None = strawberry.field(
         description="What was posted; null where only a hold or a payment under way changed."
     )
     at: datetime = strawberry.field(description="When it changed.")
@@ -66,6 +84,3 @@ class BalanceUpdate:
             transaction=Transaction.of_entry(change.entry) if change.entry else None,
             at=change.at,
         )
-
-
-from api.schema.transactions import Transaction  # noqa: E402

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 import strawberry
 
 from api.adapters.database import Row, read_time, read_uuid
 from api.domain.ids import NodeKind, global_id
 from api.domain.ledger import CallStatus
+from api.schema.enums import publish
 from api.schema.errors import Payload
 from api.schema.facilities import Facility
 from api.schema.pages import page_info
 from api.schema.scalars import Info, Money, Node, PageInfo
 from api.services.pages import Page, cursor_of
 
-strawberry.enum(CallStatus, description="Where a call stands.")
+publish(
+    CallStatus,
+    "Where a call stands.",
+    IN_PROGRESS="Allowed, and not reported as ended yet.",
+    ENDED="Reported by the switch.",
+    REFUSED="Not allowed: no money, or the number is blocked or on no account.",
+)
 
 
 @strawberry.type(description="A call to a phone on a service.")
@@ -28,11 +36,11 @@ class Call(Node):
     rate_per_minute: Decimal = strawberry.field(description="Dollars, up to four places.")
     cost: Money | None = strawberry.field(description="Null until charged.")
     status: CallStatus = strawberry.field(description="Where it stands.")
-    facility_id: strawberry.Private[object] = None
+    facility_id: strawberry.Private[UUID | None] = None
 
     @strawberry.field(description="Where it came from, if the switch said so.")
     async def facility(self, info: Info) -> Facility | None:
-        row = await info.context.facilities.load(self.facility_id) if self.facility_id else None
+        row = await info.context.find(NodeKind.FACILITY, self.facility_id)
         return Facility.of(row) if row else None
 
     @staticmethod

@@ -85,7 +85,7 @@ _TYPED: dict[ErrorCode, type[UserError]] = {
     ErrorCode.STALE: StaleError,
     ErrorCode.RATE_LIMITED: RateLimitedError,
 }
-ERROR_TYPES = (GenericError, *_TYPED.values())
+ERROR_TYPES: tuple[type, ...] = (GenericError, *_TYPED.values())
 _MONEY_FACTS = {"limit", "remaining"}
 
 

@@ -7,9 +7,18 @@ import strawberry
 from api.adapters.database import Row, read_json, read_uuid
 from api.domain.ids import NodeKind, global_id
 from api.domain.service_accounts import Product
+from api.schema.enums import publish
 from api.schema.scalars import Node
 
-strawberry.enum(Product, description="What a family can pay for.")
+publish(
+    Product,
+    "What a family can pay for.",
+    ADVANCE_CONNECT="Prepaid calling for the phone numbers on it.",
+    DIRECT_BILL="Calls paid monthly, after use.",
+    DEBIT="Deposits that belong to a person in custody.",
+    EMESSAGING="Messages, paid with stamps.",
+    VIDEO_CONNECT="Video visits, single or by monthly plan.",
+)
 
 
 @strawberry.type(description="A jail or prison.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
@@ -13,15 +13,47 @@ from api.adapters.database import Row, read_json, read_time, read_uuid
 from api.domain.ids import NodeKind, global_id
 from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, PaymentStatus
 from api.domain.texts import render
+from api.schema.enums import publish
 from api.schema.errors import Payload
 from api.schema.pages import page_info
 from api.schema.scalars import Info, Money, Node, PageInfo
 from api.services.pages import Page, cursor_of
 from api.services.payment_methods import is_expired
 
-strawberry.enum(PaymentChannel, description="The way by which money came in.")
-strawberry.enum(PaymentPurpose, description="What a payment is for.")
-strawberry.enum(PaymentStatus, description="Where a payment stands.")
+if TYPE_CHECKING:
+    from api.schema.service_accounts import ServiceAccount
+
+publish(
+    PaymentChannel,
+    "The way by which money came in.",
+    CARD_ONLINE="A card, charged online by the holder.",
+    AUTOPAY="A card, charged by AutoPay.",
+    TEXTPAY="A card, charged by answering a text.",
+    WESTERN_UNION="Cash or transfer at Western Union.",
+    MONEYGRAM="Cash or transfer at MoneyGram.",
+    MAIL="A check or money order by mail.",
+)
+publish(
+    PaymentPurpose,
+    "What a payment is for.",
+    FUND_ADVANCE_CONNECT="Prepaid calling.",
+    FUND_DEBIT="A deposit that belongs to a person in custody.",
+    BUY_STAMPS="Stamps for messages.",
+    PAY_INVOICE="An invoice of Direct Bill.",
+    SUBSCRIPTION="A month of a plan.",
+    VIDEO_SESSION="A video visit.",
+)
+publish(
+    PaymentStatus,
+    "Where a payment stands.",
+    REQUIRES_ACTION="The holder must act at `actionUrl`, e.g. for 3-D Secure.",
+    PROCESSING="Under way, or its outcome is not known yet; it is not a failure.",
+    SUCCEEDED="The money is credited.",
+    FAILED="Nothing was charged.",
+    REFUNDED="All of it was refunded.",
+    PARTIALLY_REFUNDED="Some of it was refunded.",
+    CHARGED_BACK="The card's bank took it back.",
+)
 
 
 @strawberry.type(description="A token at the payment processor. The API has no field that can carry a card number.")
@@ -36,17 +68,19 @@ class PaymentMethod(Node):
     last_used_at: datetime | None = strawberry.field(description="When it was last charged; null if never.")
 
     @staticmethod
-    def of(row: Row, now: datetime) -> PaymentMethod:
+    def of(row: Row, now: datetime, prefix: str = "") -> PaymentMethod:
+        last_used_at = row[f"{prefix}last_used_at"]
+        month, year = row[f"{prefix}expiry_month"], row[f"{prefix}expiry_year"]
         return PaymentMethod(
-            id=strawberry.ID(global_id(NodeKind.PAYMENT_METHOD, read_uuid(row["id"]))),
-            brand=row["brand"],
-            last4=row["last4"],
-            expiry_month=row["expiry_month"],
-            expiry_year=row["expiry_year"],
-            expired=is_expired(row, now),
-            is_default=row["default_of"] is not None,
-            added_at=read_time(row["added_at"]),
-            last_used_at=read_time(row["last_used_at"]) if row["last_used_at"] else None,
+            id=strawberry.ID(global_id(NodeKind.PAYMENT_METHOD, read_uuid(row[f"{prefix}id"]))),
+            brand=row[f"{prefix}brand"],
+            last4=row[f"{prefix}last4"],
+            expiry_month=month,
+            expiry_year=year,
+            expired=is_expired(month, year, now),
+            is_default=row[f"{prefix}default_of"] is not None,
+            added_at=read_time(row[f"{prefix}added_at"]),
+            last_used_at=read_time(last_used_at) if last_used_at else None,
         )
 
 
@@ -108,14 +142,16 @@ class Payment(Node):
 
     @strawberry.field(description="The card, also when it was removed since; null for payments by partners.")
     async def method(self, info: Info) -> PaymentMethod | None:
-        row = await info.context.methods.load(self.method_id) if self.method_id else None
+        row = await info.context.find(NodeKind.PAYMENT_METHOD, self.method_id)
         return PaymentMethod.of(row, info.context.ports.now()) if row else None
 
     @strawberry.field(description="The service that it paid into.")
     async def service_account(
         self, info: Info
     ) -> Annotated[ServiceAccount, strawberry.lazy("api.schema.service_accounts")] | None:
-        row = await info.context.services.load(self.service_account_id) if self.service_account_id else None
+        from api.schema.service_accounts import service_account_of
+
+        row = await info.context.find(NodeKind.SERVICE_ACCOUNT, self.service_account_id)
         return service_account_of(row) if row else None
 
     @staticmethod
@@ -195,6 +231,3 @@ class PayInput:
     idempotency_key: str = strawberry.field(
         description="Made by the client and kept until it has the answer; the same key never pays twice."
     )
-
-
-from api.schema.service_accounts import ServiceAccount, service_account_of  # noqa: E402

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from api.adapters.database import Row, read_time, read_uuid
 from api.domain.ids import NodeKind, global_id
-from api.domain.ledger import TransactionKind
 from api.domain.service_accounts import REFUNDABLE, Product, ServiceStatus
 from api.domain.texts import pick_locale, render
 from api.schema.balances import Balance
 from api.schema.calls import CallConnection
+from api.schema.enums import publish
 from api.schema.errors import Payload
 from api.schema.pages import After, Before, First, Last, Locale, page_request
+from api.schema.payments import Payment
 from api.schema.scalars import Info, Node
-from api.services.balances import open_balances
+from api.schema.transactions import Filter, TransactionConnection
 from api.services.calls import calls_page
 from api.services.payments import last_funding
 from api.services.service_accounts import phones_of
 from api.services.transactions import Wanted, transactions_page
 
-strawberry.enum(ServiceStatus, description="Where a service stands.")
+publish(
+    ServiceStatus,
+    "Where a service stands.",
+    ACTIVE="Open.",
+    CLOSING="Being closed: no new calls, what is left is settled and refunded.",
+    CLOSED="Closed; open it again to use it.",
+)
 
 
 @strawberry.type(description="Whether money of this product comes back.")
@@ -73,8 +79,7 @@ class AdvanceConnectAccount(ServiceAccount):
 
     @strawberry.field(description="What is there, what is held, what is on its way.")
     async def balance(self, info: Info) -> Balance:
-        balances = await info.context.balances.load(self.key)
-        return Balance.of(balances, info.context.ports.now())
+        return Balance.of(await info.context.balance_of(self.key), info.context.ports.now())
 
     @strawberry.field(description="The numbers on it, oldest first.")
     async def phone_numbers(self) -> list[AccountPhone]:
@@ -88,8 +93,8 @@ class AdvanceConnectAccount(ServiceAccount):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Filter = None,  # noqa: A002
-    ) -> Annotated[TransactionConnection, strawberry.lazy("api.schema.transactions")]:
+        filter: Filter = None,
+    ) -> TransactionConnection:
         wanted = Wanted(tuple(filter.kinds or ()), filter.from_, filter.to, filter.min_amount, filter.max_amount) \
             if filter else Wanted()  # fmt: skip
         return TransactionConnection.of(
@@ -103,7 +108,7 @@ class AdvanceConnectAccount(ServiceAccount):
         return CallConnection.of(await calls_page(self.key, page_request(first, after, last, before)))
 
     @strawberry.field(description="The last payment that succeeded; a refund follows its channel.")
-    async def last_funding(self) -> Annotated[Payment, strawberry.lazy("api.schema.payments")] | None:
+    async def last_funding(self) -> Payment | None:
         row = await last_funding(self.key)
         return Payment.of(row) if row else None
 
@@ -134,7 +139,3 @@ class OpenServiceAccountInput:
     product: Product = strawberry.field(description="Which product; ADVANCE_CONNECT today.")
     phone: str | None = strawberry.field(default=None, description="The first number that calls to are paid for.")
     idempotency_key: str = strawberry.field(description="Made by the client; the same key never opens twice.")
-
-
-from api.schema.payments import Payment  # noqa: E402
-from api.schema.transactions import Filter, TransactionConnection  # noqa: E402

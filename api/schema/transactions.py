@@ -14,13 +14,27 @@ from api.domain.ids import NodeKind, global_id
 from api.domain.ledger import TransactionKind
 from api.domain.texts import pick_locale, render
 from api.schema.calls import Call
+from api.schema.enums import publish
 from api.schema.pages import Locale, page_info
 from api.schema.payments import Payment
 from api.schema.scalars import Info, Money, Node, PageInfo
 from api.services import ledger
 from api.services.pages import Page, cursor_of
 
-strawberry.enum(TransactionKind, description="What an entry of the ledger is.")
+publish(
+    TransactionKind,
+    "What an entry of the ledger is.",
+    FUNDING="A payment into the service.",
+    CALL_CHARGE="A call.",
+    CREDIT="Money that the operator gave.",
+    ADJUSTMENT="A correction.",
+    WRITE_OFF="A debt that the operator gave up.",
+    REFUND="Money set aside to be refunded.",
+    REFUND_REVERSAL="A refund that could not be paid came back.",
+    CHARGEBACK="The card's bank took a payment back.",
+    TRANSFER_TO_HELD_FUNDS="Money that could not be refunded, kept for the holder to claim.",
+    INVOICE_PAYMENT="A payment of an invoice.",
+)
 
 
 @strawberry.type(description="One entry of a service's ledger; it never changes.")
@@ -41,12 +55,12 @@ class Transaction(Node):
 
     @strawberry.field(description="The call that was charged; null for everything else.")
     async def call(self, info: Info) -> Call | None:
-        row = await info.context.calls.load(self.call_id) if self.call_id else None
+        row = await info.context.find(NodeKind.CALL, self.call_id)
         return Call.of(row) if row else None
 
     @strawberry.field(description="The payment that brought it; null for everything else.")
     async def payment(self, info: Info) -> Payment | None:
-        row = await info.context.payments.load(self.payment_id) if self.payment_id else None
+        row = await info.context.find(NodeKind.PAYMENT, self.payment_id)
         return Payment.of(row) if row else None
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,9 +43,17 @@ async def open_balances(account_id: UUID, service_account_id: UUID | None = None
     return [Balance.of(row) for row in rows]
 
 
+async def balances_of(service_account_ids: list[UUID]) -> list[Balance]:
+    """Return the balances of services, in their order; one statement. Each of them must have one."""
+    places = ", ".join(f"${n + 1}" for n in range(len(service_account_ids)))
+    rows = await fetch(f"select * from balances where service_account_id in ({places})", *service_account_ids)
+    found = {balance.service_account_id: balance for balance in map(Balance.of, rows)}
+    return [found[key] for key in service_account_ids]
+
+
 async def watch(
     ports: Ports, account_id: UUID, sign_in_id: UUID, service_account_id: UUID | None = None
-) -> AsyncIterator[Change]:
+) -> AsyncGenerator[Change, None]:
     """Give the state as it is, then each change of it, in order of revision, until the sign-in ends.
 
     The watcher is registered before the state is read, so nothing between the two is missed. A reader that keeps up

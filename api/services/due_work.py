@@ -82,7 +82,7 @@ async def claim_next(ports: Ports, kinds: tuple[str, ...], until: datetime) -> C
     names = ", ".join(f"'{kind}'" for kind in kinds)
     lock = "for update skip locked" if dialect() == "postgres" else ""
     row = await fetch_one(
-        "select id, kind, key, due_at, payload, attempt from due_work where failed_at is null and due_at <= $1"  # noqa: S608
+        "select id, kind, key, due_at, payload, attempt from due_work where failed_at is null and due_at <= $1"
         f" and (leased_until is null or leased_until < $2) and kind in ({names}) order by due_at, id limit 1 {lock}",
         until, now,
     )  # fmt: skip

@@ -42,7 +42,7 @@ async def mark_published(ports: Ports) -> int:
     for start in range(0, len(ids), SWEEP_MAX):
         part = ids[start : start + SWEEP_MAX]
         places = ", ".join(f"${n + 2}" for n in range(len(part)))
-        query = f"update outbox_events set published_at = $1 where id in ({places})"  # noqa: S608
+        query = f"update outbox_events set published_at = $1 where id in ({places})"
         await execute(query, datetime.now(UTC), *part)
     return len(ids)
 

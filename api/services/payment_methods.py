@@ -72,6 +72,6 @@ async def find_method(account_id: UUID, method_id: UUID) -> Row | None:
     )
 
 
-def is_expired(method: Row, now: datetime) -> bool:
+def is_expired(expiry_month: int, expiry_year: int, now: datetime) -> bool:
     """Tell whether a card's last month is over."""
-    return bool((method["expiry_year"], method["expiry_month"]) < (now.year, now.month))
+    return (expiry_year, expiry_month) < (now.year, now.month)

@@ -111,7 +111,7 @@ async def _begin(ports: Ports, account_id: UUID, order: Order) -> _Intent:
         raise Refused(Fault(ErrorCode.ACCOUNT_CLOSED, "errors.account_closed", ("input", "quoteId")))
     if read_time(quote["expires_at"]) <= now:
         raise Refused(Fault(ErrorCode.QUOTE_EXPIRED, "payments.quote_expired", ("input", "quoteId")))
-    if is_expired(method, now):
+    if is_expired(method["expiry_month"], method["expiry_year"], now):
         raise Refused(Fault(ErrorCode.PAYMENT_METHOD_EXPIRED, "payments.card_expired", ("input", "paymentMethodId")))
     await execute(
         "insert into payments (id, account_id, quote_id, service_account_id, method_id, purpose, channel, status,"
@@ -253,9 +253,23 @@ async def _payment(payment_id: UUID) -> Row:
     return row
 
 
+def payment_key(key: str) -> UUID:
+    """Return the payment that a key at the processor stands for."""
+    return UUID(key)
+
+
 async def payment_of(account_id: UUID, payment_id: UUID) -> Row | None:
     """Return a payment of this account, or None."""
     return await fetch_one("select * from payments where id = $1 and account_id = $2", payment_id, account_id)
+
+
+async def last_funding(service_account_id: UUID) -> Row | None:
+    """Return the last payment that funded a service and was not charged back, or None (rule 23)."""
+    return await fetch_one(
+        "select * from payments where service_account_id = $1 and status in ('SUCCEEDED', 'PARTIALLY_REFUNDED',"
+        " 'REFUNDED') order by settled_at desc, id desc limit 1",
+        service_account_id,
+    )
 
 
 async def payment_by_key(account_id: UUID, key: str) -> Row | None:

@@ -1,0 +1,166 @@
+"""The commands: python -m api serve | worker | migrate | schema | demo | key add | ledger audit."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+
+from api.settings import Settings, SettingsError, load_settings, refuse_open_sandbox
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m api", description="The service and its chores.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve GraphQL over HTTP and WebSocket")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--workers", type=int, default=1)
+    commands.add_parser("worker", help="do background work")
+    commands.add_parser("migrate", help="bring the database to the newest schema")
+    commands.add_parser("schema", help="print the GraphQL schema")
+    commands.add_parser("demo", help="fill an empty database of the sandbox with demo data")
+    key = commands.add_parser("key", help="keys of the phone switch and of payment partners").add_subparsers(
+        dest="act", required=True
+    )
+    add = key.add_parser("add", help="make a key and print it once")
+    add.add_argument("name")
+    add.add_argument("--role", required=True, choices=["PHONE_SWITCH", "PAYMENT_PARTNER"])
+    ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="act", required=True)
+    ledger.add_parser("audit", help="recompute every balance from its postings and holds")
+    given = parser.parse_args(arguments)
+    try:
+        return _run(given)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _run(given: argparse.Namespace) -> int:
+    if given.command == "schema":
+        from api.graphql import export_schema
+
+        sys.stdout.write(export_schema())
+        return 0
+    settings = load_settings()
+    if given.command == "serve":
+        return _serve(settings, given.host, given.port, given.workers)
+    if given.command == "worker":
+        from api.worker import work
+
+        asyncio.run(work(settings))
+        return 0
+    if given.command == "migrate":
+        from api.adapters.migrations import migrate
+
+        applied = asyncio.run(migrate(settings.database_url))
+        print("\n".join(applied) if applied else "nothing to do")
+        return 0
+    if given.command == "demo":
+        return asyncio.run(_connected(settings, _demo))
+    if given.command == "key":
+        return asyncio.run(_connected(settings, lambda s: _add_key(s, given.name, given.role)))
+    return asyncio.run(_connected(settings, _audit))
+
+
+def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
+    import uvicorn
+
+    from api.adapters.migrations import migrate
+
+    refuse_open_sandbox(settings, host)
+    if workers > 1:
+        if settings.database_url.startswith("sqlite"):
+            raise SettingsError("DATABASE_URL: more than one worker needs postgres://")
+        if settings.broadcast_url.startswith("memory"):
+            raise SettingsError("BROADCAST_URL: more than one worker needs redis:// or postgres://")
+        os.environ["WORKER"] = "off"
+    if settings.is_sandbox:
+        # A sandbox is there to be tried at once; elsewhere somebody decides when a database changes.
+        asyncio.run(migrate(settings.database_url))
+        os.environ.setdefault("PUBLIC_URL", f"http://{'127.0.0.1' if host == 'localhost' else host}:{port}")
+    uvicorn.run(
+        "api.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers if workers > 1 else None,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        ws_per_message_deflate=False,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=10,
+        limit_concurrency=None,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+    return 0
+
+
+async def _connected(settings: Settings, act: Callable[[Settings], Awaitable[int]]) -> int:
+    from api.adapters import database
+    from api.wiring import check_database
+
+    await database.connect(settings.database_url, pool=2)
+    try:
+        await check_database(settings)
+        return await act(settings)
+    finally:
+        await database.disconnect()
+
+
+async def _demo(settings: Settings) -> int:
+    from api.auth.passwords import Passwords
+    from api.services.demo import fill_empty_database
+    from api.services.sandbox import mark_as_sandbox
+    from api.wiring import make_ports
+
+    if not settings.is_sandbox:
+        raise SettingsError("SANDBOX: demo data exist only in the sandbox; set SANDBOX=on")
+    ports = make_ports(settings)
+    passwords = Passwords(ports.secrets)
+    await mark_as_sandbox()
+    filled = await fill_empty_database(ports, passwords)
+    print("filled with demo data" if filled else "the database is not empty; nothing was changed")
+    await ports.processor.close()
+    passwords.close()
+    return 0
+
+
+async def _add_key(settings: Settings, name: str, role: str) -> int:
+    from tortoise.exceptions import IntegrityError
+
+    from api.domain.accounts import Role
+    from api.services.keys import add_key
+    from api.wiring import make_ports
+
+    try:
+        print(await add_key(make_ports(settings), name, Role(role)))
+    except IntegrityError:
+        print(f"there is a key named {name} already", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _audit(settings: Settings) -> int:
+    from api.services.audit import audit
+
+    found = await audit()
+    for difference in found.differences:
+        print(difference)
+    print(f"{found.balances} balances, {found.entries} entries, {found.holds} pending holds: ", end="")
+    print("no difference" if not found.differences else f"{len(found.differences)} differences")
+    return 1 if found.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

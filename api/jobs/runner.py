@@ -1,0 +1,88 @@
+"""Runs due work: claims it with a lease, does it, and tries again with growing waits when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import structlog
+
+from api.adapters.database import DatabaseUnavailable
+from api.adapters.ports import Ports
+from api.auth.sign_ins import follow_sandbox_clock
+from api.services import calls, due_work, mails, payments
+
+Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
+
+JOBS: Mapping[str, Job] = {
+    mails.KIND: mails.send_mail,
+    payments.WORK_KIND: payments.ask_processor,
+}
+LOOK_EVERY_SECONDS = 1.0
+AT_ONCE = 4
+JOB_SECONDS_MAX = 45.0
+"""Shorter than a lease, so that no job goes on after its lease has ended."""
+
+_log = structlog.get_logger("api.jobs")
+
+
+class Runner:
+    """Looks for due work each second, and at once when a transaction of this process made some due."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Look for work at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Take no more work; what is under way is finished."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                await follow_sandbox_clock(self._ports)
+                now = self._ports.now()
+                await asyncio.gather(*(self.drain(now) for _ in range(AT_ONCE)))
+                await self.expire(now)
+            except DatabaseUnavailable:
+                _log.warning("the database did not answer")
+            except Exception:
+                _log.exception("looking for due work failed")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                    await self._wake.wait()
+
+    async def drain(self, until: datetime, kinds: tuple[str, ...] = tuple(JOBS)) -> int:
+        """Do all that is due until then (product time); return how many pieces of work were done or tried."""
+        done = 0
+        while not self._stopping and (claim := await due_work.claim_next(self._ports, kinds, until)):
+            await self._do(claim)
+            done += 1
+        return done
+
+    async def expire(self, now: datetime) -> None:
+        """Expire the holds of calls that were never reported."""
+        while await calls.expire_holds(self._ports) >= calls.EXPIRED_AT_ONCE:
+            pass
+
+    async def _do(self, claim: due_work.Claim) -> None:
+        try:
+            async with asyncio.timeout(JOB_SECONDS_MAX):
+                await JOBS[claim.kind](self._ports, claim)
+        except due_work.Fenced:
+            _log.warning("work was taken over by another process", kind=claim.kind)
+        except Exception as error:
+            _log.exception("due work failed", kind=claim.kind, key=claim.key, attempt=claim.attempt)
+            is_over = claim.attempt >= due_work.ATTEMPTS_MAX
+            retry_at = None if is_over else self._ports.now() + due_work.backoff(claim.attempt)
+            await due_work.give_back(self._ports, claim, type(error).__name__, retry_at=retry_at)

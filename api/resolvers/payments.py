@@ -1,0 +1,96 @@
+"""Cards, quotes and payments."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from api.domain.ids import NodeKind
+from api.resolvers.fields import HOLDER, mutation, query
+from api.resolvers.inputs import key_in
+from api.schema.errors import user_errors
+from api.schema.payments import (
+    PayInput,
+    Payment,
+    PaymentMethod,
+    PaymentMethodPayload,
+    PaymentPayload,
+    PaymentQuote,
+    PaymentQuotePayload,
+    QuotePaymentInput,
+)
+from api.schema.scalars import Info
+from api.services import payments
+from api.services.payment_methods import add_method
+from api.services.quotes import quote_payment
+
+
+@strawberry.type
+class PaymentsQueries:
+    """Queries of payments."""
+
+    @query(
+        "Did my payment go through? Answers after a crash or a lost connection; null: nothing was asked.", roles=HOLDER
+    )
+    async def payment_by_idempotency_key(
+        self,
+        info: Info,
+        key: Annotated[str, strawberry.argument(description="The key that `pay` was called with.")],
+    ) -> Payment | None:
+        row = await payments.payment_by_key(info.context.holder(), key)
+        return Payment.of(row) if row else None
+
+
+@strawberry.type
+class PaymentsMutations:
+    """Mutations of payments."""
+
+    @mutation(
+        "Adds a card that the processor's own form turned into a token. The first card becomes the default.",
+        payload=PaymentMethodPayload,
+        roles=HOLDER,
+    )
+    async def add_payment_method(
+        self,
+        info: Info,
+        provider_token: Annotated[str, strawberry.argument(description="The processor's token; never a card number.")],
+        make_default: Annotated[bool, strawberry.argument(description="Offer this card first from now on.")] = False,
+    ) -> PaymentMethodPayload:
+        ports = info.context.ports
+        row = await add_method(ports, info.context.holder(), provider_token, make_default=make_default)
+        return PaymentMethodPayload(payment_method=PaymentMethod.of(row, ports.now()))
+
+    @mutation(
+        "Says what a payment will cost, line by line; pay it within fifteen minutes.",
+        payload=PaymentQuotePayload,
+        roles=HOLDER,
+    )
+    async def quote_payment(
+        self,
+        info: Info,
+        input: Annotated[QuotePaymentInput, strawberry.argument(description="What is to be paid.")],
+    ) -> PaymentQuotePayload:
+        service = input.service_account_id
+        key = key_in(service, NodeKind.SERVICE_ACCOUNT, "input", "serviceAccountId") if service else None
+        quoted = await quote_payment(info.context.ports, info.context.holder(), input.purpose, key, input.amount)
+        return PaymentQuotePayload(quote=PaymentQuote.of(quoted.row, quoted.balance_after))
+
+    @mutation(
+        "Pays a quote, exactly, once. A repeat with the same key gives the payment as it stands; when the outcome is "
+        "not known yet the payment is PROCESSING and nothing is charged a second time.",
+        payload=PaymentPayload,
+        roles=HOLDER,
+    )
+    async def pay(
+        self, info: Info, input: Annotated[PayInput, strawberry.argument(description="Which quote, by which card.")]
+    ) -> PaymentPayload:
+        order = payments.Order(
+            key_in(input.quote_id, NodeKind.QUOTE, "input", "quoteId"),
+            key_in(input.payment_method_id, NodeKind.PAYMENT_METHOD, "input", "paymentMethodId"),
+            input.return_url,
+            input.idempotency_key,
+        )
+        paid = await payments.pay(info.context.ports, info.context.holder(), order)
+        errors = user_errors(paid.faults, info.context.locale)
+        return PaymentPayload(errors=errors, payment=Payment.of(paid.payment), replayed=paid.replayed)

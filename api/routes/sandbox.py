@@ -1,0 +1,115 @@
+"""The sandbox's doors: the clock, what was sent, and how the simulated processor behaves. Only there when it is on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from api.adapters.payments_simulated import SimulatedProcessor
+from api.adapters.ports import Ports
+from api.adapters.sandbox_messages import messages
+from api.auth.sign_ins import follow_sandbox_clock
+from api.routes.graphql_door import refusal
+from api.services import payments, sandbox
+
+
+class _Wrong(Exception):
+    """A request that cannot be answered; the message says why."""
+
+
+def sandbox_routes(ports: Ports, run_due: Callable[[datetime], Awaitable[None]]) -> list[BaseRoute]:
+    """Return the doors; `run_due` does all work that is due until a moment of product time."""
+
+    async def sent(request: Request) -> Response:
+        kind = request.url.path.rsplit("/", 1)[-1]
+        recipient = request.query_params.get("to", "")
+        if not recipient or len(recipient) > 254:
+            raise _Wrong("?to= must name who it was sent to")
+        await follow_sandbox_clock(ports)
+        await run_due(ports.now())
+        return JSONResponse(
+            [
+                {"to": m.to, "subject": m.subject, "text": m.text, "at": m.at.isoformat().replace("+00:00", "Z")}
+                for m in await messages(kind, recipient)
+            ]
+        )
+
+    async def read_clock(request: Request) -> Response:
+        await follow_sandbox_clock(ports)
+        return JSONResponse({"now": _instant(ports.now())})
+
+    async def move_clock(request: Request) -> Response:
+        body = await _body(request)
+        if not isinstance(body.get("advance"), str):
+            raise _Wrong('the body must be {"advance": "P1DT2H"}')
+        try:
+            by = sandbox.parse_duration(body["advance"])
+        except ValueError as error:
+            raise _Wrong(str(error)) from error
+        return JSONResponse({"now": _instant(await sandbox.advance(ports, by, run_due))})
+
+    async def behave(request: Request) -> Response:
+        body = await _body(request)
+        try:
+            behaviour = await _processor(ports).behave(body.get("next"), body.get("refund"))
+        except (ValueError, TypeError) as error:
+            raise _Wrong("next is ok, decline, timeout or timeout_charged; refund is ok or refuse") from error
+        return JSONResponse({"next": behaviour.next, "refund": behaviour.refund})
+
+    async def finish_action(request: Request) -> Response:
+        body = await _body(request)
+        if body.get("result") not in ("ok", "fail"):
+            raise _Wrong('the body must be {"result": "ok"} or {"result": "fail"}')
+        processor = _processor(ports)
+        charge = await processor.finish_action(request.path_params["charge"], body["result"] == "ok")
+        if charge is None:
+            return refusal(404, "There is no such charge")
+        await follow_sandbox_clock(ports)
+        payment = await payments.ask_now(ports, payments.payment_key(charge.key))
+        status = payment["status"] if payment else None
+        return JSONResponse({"status": status, "returnUrl": await processor.return_url(charge.id)})
+
+    return [
+        Route("/sandbox/mail", _guarded(sent), methods=["GET"]),
+        Route("/sandbox/sms", _guarded(sent), methods=["GET"]),
+        Route("/sandbox/clock", _guarded(read_clock), methods=["GET"]),
+        Route("/sandbox/clock", _guarded(move_clock), methods=["POST"]),
+        Route("/sandbox/payments", _guarded(behave), methods=["POST"]),
+        Route("/sandbox/3ds/{charge}", _guarded(finish_action), methods=["POST"]),
+    ]
+
+
+def _guarded(door: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            return await door(request)
+        except _Wrong as wrong:
+            return refusal(400, str(wrong))
+
+    return answer
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        body = orjson.loads(await request.body())
+    except orjson.JSONDecodeError as error:
+        raise _Wrong("the body must be JSON") from error
+    if not isinstance(body, dict):
+        raise _Wrong("the body must be a JSON object")
+    return body
+
+
+def _processor(ports: Ports) -> SimulatedProcessor:
+    if not isinstance(ports.processor, SimulatedProcessor):
+        raise _Wrong("the processor is not a simulated one")
+    return ports.processor
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

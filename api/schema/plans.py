@@ -1,0 +1,82 @@
+"""Monthly plans and subscriptions to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from api.adapters.database import Row, read_time, read_uuid
+from api.domain.ids import NodeKind, global_id
+from api.domain.plans import SubscriptionStatus
+from api.domain.service_accounts import Product
+from api.domain.texts import pick_locale
+from api.schema.enums import publish
+from api.schema.facilities import Facility
+from api.schema.pages import Locale
+from api.schema.payments import PaymentMethod
+from api.schema.scalars import Info, Money, Node
+
+publish(
+    SubscriptionStatus,
+    "Where a subscription stands.",
+    ACTIVE="In use; it renews by itself.",
+    PAST_DUE="The last renewal failed; it can still be used while the card is tried again.",
+    CANCEL_SCHEDULED="In use until the period ends; it will not renew.",
+    ENDED="Over.",
+    CANCELLED_BY_CLOSURE="Ended at once because the account was deleted.",
+)
+
+
+@strawberry.type(description="Monthly plan at one facility: unlimited video, or calls for a single payment each month.")
+class Plan(Node):
+    facility: Facility = strawberry.field(description="Where it can be used.")
+    product: Product = strawberry.field(description="What it is a plan of.")
+    price: Money = strawberry.field(description="A month's price.")
+    unlimited: bool = strawberry.field(description="True where nothing is counted.")
+    included_calls: int | None = strawberry.field(description="Calls a month; null where the plan is not about calls.")
+    names: strawberry.Private[dict[str, str]]
+
+    @strawberry.field(description="What it is called.")
+    def name(self, info: Info, locale: Locale = None) -> str:
+        return self.names[pick_locale(locale) if locale else info.context.locale]
+
+
+@strawberry.type(description="A subscription to a plan.")
+class PlanSubscription(Node):
+    plan: Plan = strawberry.field(description="The plan.")
+    facility: Facility = strawberry.field(description="The plan's facility.")
+    status: SubscriptionStatus = strawberry.field(description="Where it stands.")
+    price: Money = strawberry.field(description="What each month costs this subscriber.")
+    current_period_start: datetime = strawberry.field(description="When the paid month began.")
+    current_period_end: datetime = strawberry.field(description="When it ends.")
+    renews_at: datetime | None = strawberry.field(description="Null once it will not renew.")
+    access_until: datetime = strawberry.field(description="Use is allowed until here, after cancelling too.")
+    payment_method: PaymentMethod | None = strawberry.field(description="The card that renewals charge.")
+    included_calls_left: int | None = strawberry.field(description="Of a calling plan, in this period.")
+
+    @staticmethod
+    def of(row: Row, now: datetime) -> PlanSubscription:
+        facility = Facility.of(row, "f_")
+        plan = Plan(
+            id=strawberry.ID(global_id(NodeKind.PLAN, read_uuid(row["plan_id"]))),
+            facility=facility,
+            product=Product(row["p_product"]),
+            price=Money.of(row["p_price"]),
+            unlimited=bool(row["p_unlimited"]),
+            included_calls=row["p_included_calls"],
+            names={"en": row["p_name_en"], "es": row["p_name_es"]},
+        )
+        return PlanSubscription(
+            id=strawberry.ID(global_id(NodeKind.SUBSCRIPTION, read_uuid(row["id"]))),
+            plan=plan,
+            facility=facility,
+            status=SubscriptionStatus(row["status"]),
+            price=Money.of(row["price"]),
+            current_period_start=read_time(row["period_start"]),
+            current_period_end=read_time(row["period_end"]),
+            renews_at=read_time(row["renews_at"]) if row["renews_at"] else None,
+            access_until=read_time(row["access_until"]),
+            payment_method=PaymentMethod.of(row, now, "m_") if row["m_id"] else None,
+            included_calls_left=row["included_calls_left"],
+        )

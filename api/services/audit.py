@@ -1,0 +1,116 @@
+# ruff: noqa: E501
+"""The ledger's audit: every balance is recomputed from its postings and holds, by plain SQL that shares no code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.adapters.database import Row, fetch, fetch_one
+
+CREDIT_NORMAL = "('PREPAID', 'STAMPS', 'DEBIT_FUNDS')"
+SHOWN_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was looked at, and each difference in words; none is the only good answer."""
+
+    balances: int
+    entries: int
+    holds: int
+    differences: tuple[str, ...]
+
+
+_CHECKS = (
+    (
+        "balance {id}: posted is {posted}, its postings sum to {found}",
+        f"""select b.id, b.posted, coalesce(sum(case when a.kind in {CREDIT_NORMAL} then x.amount else -x.amount end), 0)
+               as found
+              from balances b
+              left join ledger_accounts a on a.balance_id = b.id
+              left join (select credit_id as account_id, amount from legs
+                         union all select debit_id, -amount from legs) x on x.account_id = a.id
+             group by b.id, b.posted
+            having b.posted <> coalesce(sum(case when a.kind in {CREDIT_NORMAL} then x.amount else -x.amount end), 0)""",
+    ),
+    (
+        "balance {id}: held is {held}, its pending holds sum to {found}",
+        """select b.id, b.held, coalesce(sum(h.amount), 0) as found
+             from balances b left join holds h on h.balance_id = b.id and h.state = 'PENDING' and h.kind = 'CALL'
+            group by b.id, b.held having b.held <> coalesce(sum(h.amount), 0)""",
+    ),
+    (
+        "balance {id}: incoming is {incoming}, its payments under way sum to {found}",
+        """select b.id, b.incoming, coalesce(sum(h.amount), 0) as found
+             from balances b left join holds h on h.balance_id = b.id and h.state = 'PENDING' and h.kind = 'PAYMENT'
+            group by b.id, b.incoming having b.incoming <> coalesce(sum(h.amount), 0)""",
+    ),
+    (
+        "balance {id}: sequence is {sequence}, but there are {found} entries up to {last}",
+        """select b.id, b.sequence, count(e.id) as found, coalesce(max(e.sequence), 0) as last
+             from balances b left join journal_entries e on e.balance_id = b.id
+            group by b.id, b.sequence
+            having b.sequence <> count(e.id) or b.sequence <> coalesce(max(e.sequence), 0)""",
+    ),
+    (
+        "balance {id}: its transactions sum to {found}, posted is {posted}",
+        """select b.id, b.posted, coalesce(sum(e.amount), 0) as found
+             from balances b left join journal_entries e on e.balance_id = b.id
+            group by b.id, b.posted having b.posted <> coalesce(sum(e.amount), 0)""",
+    ),
+    (
+        "entry {id}: balanceAfter is {balance_after}, the entries up to it sum to {found}",
+        """select id, balance_after, found from (
+             select id, balance_after, sum(amount) over (partition by balance_id order by sequence) as found
+               from journal_entries where balance_id is not null) t where balance_after <> found""",
+    ),
+    ("entry {id}: it has no legs", "select id from journal_entries where id not in (select entry_id from legs)"),
+    (
+        "balance {id}: below zero without a chargeback",
+        "select id from balances where posted < 0 and not may_be_negative and product <> 'DIRECT_BILL'",
+    ),
+    (
+        "hold {id}: its payment is {status}, the hold {state}",
+        """select h.id, p.status, h.state from holds h join payments p on p.id = h.subject
+            where h.kind = 'PAYMENT' and ((p.status in ('PROCESSING', 'REQUIRES_ACTION')) <> (h.state = 'PENDING')
+               or (p.status = 'FAILED') <> (h.state = 'VOIDED'))""",
+    ),
+    (
+        "payment {id}: it is {status}, but its funding entry is {found}",
+        """select p.id, p.status, count(e.id) as found from payments p
+             left join journal_entries e on e.payment_id = p.id and e.kind = 'FUNDING'
+            group by p.id, p.status having (p.status in ('PROCESSING', 'REQUIRES_ACTION', 'FAILED')) <> (count(e.id) = 0)
+               or count(e.id) > 1""",
+    ),
+    (
+        "call {id}: it cost {cost}, its entry says {found}",
+        """select c.id, c.cost, coalesce(sum(-e.amount), 0) as found from calls c
+             left join journal_entries e on e.call_id = c.id and e.kind = 'CALL_CHARGE'
+            where c.cost is not null group by c.id, c.cost having c.cost <> coalesce(sum(-e.amount), 0)""",
+    ),
+    (
+        "account {id}: its event number is {event_number}, its last event is {found}",
+        """select a.id, a.event_number, coalesce(max(o.number), 0) as found from accounts a
+             left join outbox_events o on o.account_id = a.id
+            group by a.id, a.event_number having a.event_number < coalesce(max(o.number), 0)""",
+    ),
+)
+
+
+async def audit() -> Audit:
+    """Recompute everything; at most a thousand differences of each kind are told."""
+    differences = []
+    for text, query in _CHECKS:
+        rows = await fetch(f"{query} limit {SHOWN_MAX}")
+        differences += [text.format_map({name: row[name] for name in dict(row)}) for row in rows]
+    return Audit(
+        await _count("select count(*) as n from balances"),
+        await _count("select count(*) as n from journal_entries"),
+        await _count("select count(*) as n from holds where state = 'PENDING'"),
+        tuple(differences),
+    )
+
+
+async def _count(query: str) -> int:
+    row: Row | None = await fetch_one(query)
+    return int(row["n"]) if row else 0

@@ -1,0 +1,123 @@
+"""Demo data for the sandbox: a family with money, calls and a plan, and the keys of the phone switch and a partner.
+
+It goes the way that real data go, through the use cases, so the ledger of a sandbox is as true as any.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from api.adapters.database import execute, fetch_one, read_uuid, transactional
+from api.adapters.ports import Ports
+from api.auth.passwords import Passwords
+from api.auth.sign_ins import make_key
+from api.domain.accounts import Role
+from api.domain.agreements import AgreementKind, current_version
+from api.domain.payments import PaymentPurpose
+from api.domain.service_accounts import Product
+from api.services import calls, payments
+from api.services.payment_methods import add_method
+from api.services.quotes import quote_payment
+from api.services.service_accounts import open_service
+
+EMAIL = "demo@example.com"
+PASSWORD = "Demo-pass-1"  # noqa: S105
+PASSCODE = "2468"
+PHONE = "+15055550123"
+KEYS = (
+    ("demo-switch", Role.PHONE_SWITCH, "demo-switch-key"),
+    ("demo-partner", Role.PAYMENT_PARTNER, "demo-partner-key"),
+)
+ANSWERS = (("first_pet", "Biscuit"), ("birth_city", "Santa Fe"), ("favorite_movie", "The Secret of Roan Inish"))
+FACILITIES = (
+    ("demo-nm", "Mesa County Detention Center", "NM", "America/Denver"),
+    ("demo-tx", "Prairie State Jail", "TX", "America/Chicago"),
+    ("demo-ca", "Coastal Correctional Facility", "CA", "America/Los_Angeles"),
+)
+
+
+async def fill_empty_database(ports: Ports, passwords: Passwords) -> bool:
+    """Fill a database that has no accounts; return whether it was empty. Two at once fill it once."""
+    if await fetch_one("select id from accounts limit 1") or await fetch_one("select id from api_keys limit 1"):
+        return False
+    hashes = await passwords.hash_password(PASSWORD), await passwords.hash_short("passcode", PASSCODE)
+    answers = [(code, await passwords.hash_short("answer", answer)) for code, answer in ANSWERS]
+    account_id = await _people_and_places(ports, hashes, answers)
+    if account_id is not None:
+        await _money(ports, account_id)
+    return account_id is not None
+
+
+@transactional
+async def _people_and_places(ports: Ports, hashes: tuple[str, str], answers: list[tuple[str, str]]) -> UUID | None:
+    now = ports.now()
+    account_id = uuid7()
+    inserted = await execute(
+        "insert into accounts (id, status, email, email_key, email_verified_at, first_name, last_name, phone, line1,"
+        " line2, city, state, zip, country, address_revision, locale, password_hash, password_changed_at,"
+        " passcode_hash, terms_version, terms_agreed_at, event_number, created_at) values ($1, 'ACTIVE', $2, $2, $3,"
+        " 'Dana', 'Demo', $4, '100 Plaza Street', null, 'Santa Fe', 'NM', '87501', 'US', 1, 'en', $5, $3, $6, $7, $3,"
+        " 0, $3) on conflict (email_key) do nothing",
+        account_id, EMAIL, now, PHONE, *hashes, current_version(AgreementKind.TERMS),
+    )  # fmt: skip
+    if not inserted:
+        return None
+    for code, answer_hash in answers:
+        await execute(
+            "insert into security_answers (id, account_id, question_code, answer_hash) values ($1, $2, $3, $4)",
+            uuid7(), account_id, code, answer_hash,
+        )  # fmt: skip
+    for name, role, token in KEYS:
+        await make_key(now, name, role, token)
+    products = json.dumps([Product.ADVANCE_CONNECT.value, Product.VIDEO_CONNECT.value])
+    for code, name, state, time_zone in FACILITIES:
+        await execute(
+            "insert into facilities (id, code, name, state, time_zone, products) values ($1, $2, $3, $4, $5, $6)",
+            uuid7(), code, name, state, time_zone, products,
+        )  # fmt: skip
+    return account_id
+
+
+async def _money(ports: Ports, account_id: UUID) -> None:
+    """Fund the demo account, call it twice, and subscribe it to a plan."""
+    service, _ = await open_service(ports, account_id, Product.ADVANCE_CONNECT, PHONE, "demo-open")
+    card = await add_method(ports, account_id, "tok_visa", make_default=True)
+    await add_method(ports, account_id, "tok_mastercard", make_default=False)
+    service_id, card_id = read_uuid(service["id"]), read_uuid(card["id"])
+    quoted = await quote_payment(ports, account_id, PaymentPurpose.FUND_ADVANCE_CONNECT, service_id, Decimal("50.00"))
+    order = payments.Order(read_uuid(quoted.row["id"]), card_id, None, "demo-payment")
+    await payments.pay(ports, account_id, order)
+    key = await fetch_one("select id from api_keys where name = $1", KEYS[0][0])
+    facility = await fetch_one("select id from facilities where code = $1", FACILITIES[0][0])
+    assert key is not None
+    assert facility is not None
+    facility_id = read_uuid(facility["id"])
+    for number, minutes in enumerate((12, 20)):
+        ask = calls.Ask(f"demo-{number}", 0, PHONE, facility_id, Decimal("0.14"))
+        await calls.authorize(ports, read_uuid(key["id"]), ask)
+        report = calls.Report(
+            ask.call_id, PHONE, facility_id, ports.now() - timedelta(minutes=minutes), minutes * 60 - 7, Decimal("0.14")
+        )
+        await calls.record(ports, read_uuid(key["id"]), report)
+    await _plan(ports, account_id, facility_id, card_id)
+
+
+@transactional
+async def _plan(ports: Ports, account_id: UUID, facility_id: UUID, card_id: UUID) -> None:
+    now, plan_id = ports.now(), uuid7()
+    await execute(
+        "insert into plans (id, facility_id, product, name_en, name_es, price, unlimited, included_calls)"
+        " values ($1, $2, $3, 'Unlimited video visits', 'Visitas por video sin límite', 2999, $4, null)",
+        plan_id, facility_id, Product.VIDEO_CONNECT.value, True,
+    )  # fmt: skip
+    await execute(
+        "insert into plan_subscriptions (id, account_id, plan_id, payment_method_id, status, price, period_start,"
+        " period_end, renews_at, access_until, included_calls_left)"
+        " values ($1, $2, $3, $4, 'ACTIVE', 2999, $5, $6, $6, $6, null)",
+        uuid7(), account_id, plan_id, card_id, now, now + timedelta(days=30),
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""Transactions: a service's ledger as its holder reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from api.domain.ledger import TransactionKind
+from api.domain.money import cents_of
+from api.services.pages import Page, PageRequest, newest_first
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Conditions on transactions; those that are left out hold for all. Amounts are signed dollars."""
+
+    kinds: tuple[TransactionKind, ...] = ()
+    posted_from: datetime | None = None
+    posted_before: datetime | None = None
+    amount_min: Decimal | None = None
+    amount_max: Decimal | None = None
+
+
+async def transactions_page(service_account_id: UUID, wanted: Wanted, request: PageRequest) -> Page:
+    """Return a service's transactions, newest first; one statement."""
+    values: list[Any] = [service_account_id]
+    query = (
+        "select e.* from journal_entries e where e.balance_id = (select id from balances where service_account_id = $1)"
+    )
+
+    def condition(text: str, value: Any) -> None:
+        nonlocal query
+        values.append(value)
+        query += f" and {text} ${len(values)}"
+
+    if wanted.kinds:
+        places = [f"${len(values) + n + 1}" for n in range(len(set(wanted.kinds)))]
+        values += [kind.value for kind in dict.fromkeys(wanted.kinds)]
+        query += f" and e.kind in ({', '.join(places)})"
+    if wanted.posted_from:
+        condition("e.posted_at >=", wanted.posted_from)
+    if wanted.posted_before:
+        condition("e.posted_at <", wanted.posted_before)
+    if wanted.amount_min is not None:
+        condition("e.amount >=", _cents(wanted.amount_min))
+    if wanted.amount_max is not None:
+        condition("e.amount <=", _cents(wanted.amount_max))
+    return await newest_first(query, values, [("sequence", int)], request)
+
+
+def _cents(amount: Decimal) -> int:
+    try:
+        return cents_of(amount)
+    except ValueError:
+        return int(amount * 100)

@@ -1,0 +1,35 @@
+"""The working process: due work only, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from api.adapters import database
+from api.adapters.logs import open_logs
+from api.jobs.relay import relay
+from api.jobs.runner import Runner
+from api.settings import Settings
+from api.wiring import check_database, make_ports
+
+
+async def work(settings: Settings) -> None:
+    """Do due work until SIGTERM or SIGINT; what is under way then is finished."""
+    open_logs()
+    ports = make_ports(settings)
+    await database.connect(settings.database_url, pool=settings.database_pool)
+    try:
+        await check_database(settings)
+        await ports.live.start()
+        runner = Runner(ports)
+        ports.wake_worker = runner.wake
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, runner.stop)
+        relaying = asyncio.create_task(relay(ports))
+        await runner.run()
+        relaying.cancel()
+        await asyncio.gather(relaying, return_exceptions=True)
+        await ports.live.stop()
+    finally:
+        await database.disconnect()
+        await ports.processor.close()
