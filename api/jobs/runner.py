@@ -12,7 +12,7 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import calls, due_work, mails, payments
+from api.services import due_work, holds, mails, payments
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
@@ -64,7 +64,7 @@ class Runner:
         """Do all that is due until then (product time). While nothing is, that costs two reads."""
         if await due_work.next_due(until) is not None:
             await asyncio.gather(*(self.drain(until) for _ in range(AT_ONCE)))
-        if await calls.next_expiry(until) is not None:
+        if await holds.next_expiry(until) is not None:
             await self.expire()
 
     async def drain(self, until: datetime, kinds: tuple[str, ...] = tuple(JOBS)) -> int:
@@ -77,7 +77,7 @@ class Runner:
 
     async def expire(self) -> None:
         """Expire the holds of calls that were never reported."""
-        while await calls.expire_holds(self._ports) >= calls.EXPIRED_AT_ONCE:
+        while await holds.expire_holds(self._ports) >= holds.EXPIRED_AT_ONCE:
             pass
 
     async def _do(self, claim: due_work.Claim) -> None:
