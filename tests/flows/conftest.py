@@ -130,64 +130,49 @@ class Service:
         await follow_sandbox_clock(self.ports)
 
 
-class Databases:
-    """Empty databases of the newest schema, copied from one per engine: migrating takes longer than most tests."""
-
-    def __init__(self, folder: Path, worker: str, request: pytest.FixtureRequest) -> None:
-        self._folder = folder
-        self._name = f"flows_{worker}"
-        self._request = request
-        self._made: set[str] = set()
-
-    @asynccontextmanager
-    async def fresh(self, engine: str, folder: Path) -> AsyncIterator[str]:
-        """Yield the URL of a database that is gone after the block."""
-        if engine == "sqlite":
-            template = self._folder / "template.sqlite3"
-            await self._migrate_once(engine, f"sqlite://{template}")
-            shutil.copy(template, folder / "app.sqlite3")
-            yield f"sqlite://{folder / 'app.sqlite3'}"
-            return
-        server = self._request.getfixturevalue("postgres_url")
-        if engine not in self._made:
-            await self._migrate_once(engine, await create_database(server, f"{self._name}_template"))
-        yield await create_database(server, self._name, template=f"{self._name}_template")
-        await drop_database(server, self._name)
-
-    async def _migrate_once(self, engine: str, url: str) -> None:
-        if engine not in self._made:
-            async with asyncio.timeout(60):
-                await migrate(url)
-            self._made.add(engine)
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty database of the newest schema, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "app.sqlite3"
+    async with asyncio.timeout(60):
+        await migrate(f"sqlite://{path}")
+    return path
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Databases:
-    """Return where tests get their databases from."""
-    worker: str = getattr(request.config, "workerinput", {}).get("workerid", "alone")
-    return Databases(tmp_path_factory.mktemp("templates"), worker, request)
+async def postgres_template(postgres_url: str, worker_id: str) -> AsyncIterator[str]:
+    """Yield the name of such a database on the PostgreSQL server."""
+    name = f"template_{worker_id}"
+    async with asyncio.timeout(60):
+        await migrate(await create_database(postgres_url, name))
+    yield name
+    await drop_database(postgres_url, name)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def engine(request: pytest.FixtureRequest) -> str:
-    """Return the engine that a test runs on; each flow runs on both."""
-    name: str = request.param
-    return name
+def template(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Return where the empty database is, for each engine in turn: a server and a name, or "" and a path."""
+    if request.param == "sqlite":
+        return "", str(request.getfixturevalue("sqlite_template"))
+    return request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
 
 
 @pytest.fixture
-async def service(databases: Databases, engine: str, tmp_path: Path) -> AsyncIterator[Service]:
+async def database_url(template: tuple[str, str], tmp_path: Path, worker_id: str) -> AsyncIterator[str]:
+    """Yield the URL of an empty database of the test's own."""
+    server_url, source = template
+    if not server_url:
+        shutil.copy(source, tmp_path / "app.sqlite3")
+        yield f"sqlite://{tmp_path / 'app.sqlite3'}"
+        return
+    name = f"flow_{worker_id}"
+    yield await create_database(server_url, name, source)
+    await drop_database(server_url, name)
+
+
+@pytest.fixture
+async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
     """Yield a service with an empty database of its own."""
-    # Tortoise keeps the statements that it made for an engine, since a process of its users has but one.
-    EXECUTOR_CACHE.clear()
-    async with databases.fresh(engine, tmp_path) as url:
-        await database.connect(url)
-        async with _running(tmp_path) as service:
-            yield service
-
-
-@asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[Service]:
     secrets = Secrets("a key for tests only")
     clock = SandboxClock()
     ports = Ports(
@@ -195,7 +180,7 @@ async def _running(folder: Path) -> AsyncIterator[Service]:
         live=Live(open_broadcast("memory://")),
         mailer=SandboxMailer(clock),
         texter=SandboxTexter(clock),
-        processor=SimulatedProcessor(folder / "processor.sqlite3", "https://calls.example"),
+        processor=SimulatedProcessor(tmp_path / "processor.sqlite3", "https://calls.example"),
         secrets=secrets,
         public_url="https://calls.example",
         operator_name="Example Calls",
@@ -203,6 +188,10 @@ async def _running(folder: Path) -> AsyncIterator[Service]:
         return_urls=("https://calls.example",),
     )
     passwords = Passwords(secrets, memory_kib=64, passes=1)
+    # Statements are kept by the connection's name, which the engines share: one's would be sent to the other.
+    EXECUTOR_CACHE.clear()
+    async with asyncio.timeout(SECONDS_MAX):
+        await database.connect(database_url)
     try:
         async with asyncio.timeout(SECONDS_MAX):
             await ports.live.start()
