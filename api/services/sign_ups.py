@@ -241,7 +241,7 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
 @transactional
 async def _open_account(ports: Ports, hash_of_token: str) -> None:
     now = ports.now()
-    # All that wait for the address are locked first, in the order of `_renew_links`, so that two of its links at once, or
+    # All that wait at the address are locked in one order, that of `_renew_links`, so that two of its links at once, or
     # a link and a resend, do not wait for each other.
     await fetch(
         "select id from pending_sign_ups where email_key = (select email_key from pending_sign_ups"

@@ -32,7 +32,6 @@ from api.jobs.runner import Runner
 from tests.servers import create_database, drop_database
 
 SECONDS_MAX = 20
-QUIET_SECONDS = 0.05
 _TOKEN = re.compile(r"https://calls\.example/verify\?token=(\S+)")
 _SCHEMA = build_schema()
 
@@ -109,7 +108,7 @@ class Service:
         async with asyncio.timeout(SECONDS_MAX):
             await follow_sandbox_clock(self.ports)
             await self.runner.drain(self.ports.now())
-            await self.runner.expire(self.ports.now())
+            await self.runner.expire()
 
     async def mails(self, to: str) -> list[sandbox_messages.Message]:
         """Return the mails that an address has got by now, newest first."""
