@@ -11,10 +11,56 @@ import strawberry
 from api.domain.faults import ErrorCode, Fault
 from api.domain.payments import DeclineReason
 from api.domain.texts import render
+from api.schema.enums import publish
 from api.schema.scalars import Money
 
-strawberry.enum(ErrorCode, description="Why something was refused; branch on this, never on the message.")
-strawberry.enum(DeclineReason, description="Why a charge did not go through, as far as the card's bank tells.")
+publish(
+    ErrorCode,
+    "Why something was refused; branch on this, never on the message.",
+    REQUIRED="It was left out or is empty.",
+    INVALID="It is not of the form that is asked for.",
+    TOO_LONG="It has more characters than can be kept.",
+    WEAK_PASSWORD="The password breaks a rule, or is among those tried first.",  # noqa: S106
+    DUPLICATE_CHOICE="It was chosen before, e.g. the same security question twice.",
+    TERMS_NOT_ACCEPTED="The terms of service are not ticked, or another version of them was shown.",
+    INVALID_CREDENTIALS="The address or the password is not right; which of them is never said.",
+    EMAIL_NOT_VERIFIED="The password is right, but the address waits for its link.",
+    TOKEN_INVALID="The link or number is unknown, used or replaced; ask for a new one.",  # noqa: S106
+    TOKEN_EXPIRED="The link or number is too old; ask for a new one.",  # noqa: S106
+    CHALLENGE_REQUIRED="Answer a further check first.",
+    REAUTHENTICATION_REQUIRED="Sign in anew first: this one was too long ago.",
+    LOCKED="Closed for a while after too many wrong tries.",
+    NOT_FOUND="It does not exist, or is somebody else's.",
+    STALE="What was shown has changed; show it anew and ask again.",
+    INVALID_STATE="It is not in a state that allows this.",
+    ACKNOWLEDGEMENT_MISSING="A consequence was not acknowledged.",
+    CONSENT_REQUIRED="The holder must agree to a text first.",
+    PAYMENT_DECLINED="The card's bank said no; nothing was charged.",
+    PAYMENT_METHOD_EXPIRED="The card's last month is over; nothing was charged.",
+    QUOTE_EXPIRED="The quote is older than fifteen minutes; ask for a new one.",
+    LIMIT_EXCEEDED="The amount is below the least or above the most that is allowed.",
+    INSUFFICIENT_FUNDS="The balance does not cover it.",
+    NOT_REFUNDABLE="Money of this product does not come back.",
+    NOTHING_TO_REFUND="There is nothing left to refund.",
+    ACCOUNT_CLOSED="The service or account is closed or being closed.",
+    IDEMPOTENCY_CONFLICT="The key was used before with other inputs or for something else; nothing was done.",
+    IDEMPOTENCY_IN_PROGRESS="The first request with this key is still running; ask again in a moment.",
+    RATE_LIMITED="Too many tries; wait before the next.",
+    ATTACHMENT_REJECTED="The file is too large, or not a PDF, PNG or JPEG.",
+    UNAVAILABLE="It cannot be done right now, or not yet; nothing was done.",
+)
+publish(
+    DeclineReason,
+    "Why a charge did not go through, as far as the card's bank tells.",
+    INSUFFICIENT_FUNDS="There is not enough on the card.",
+    CARD_EXPIRED="The card has expired.",
+    DO_NOT_HONOR="The bank said no and not why.",
+    LOST_OR_STOLEN="The card was reported; it must not be tried again.",
+    FRAUD_SUSPECTED="The bank suspects that somebody else uses the card.",
+    AUTHENTICATION_REQUIRED="The bank's check, e.g. 3-D Secure, was not passed.",
+    PROCESSOR_UNAVAILABLE="The processor could not be reached.",
+    OTHER="None of these.",
+)
 
 
 @strawberry.interface(description="An expected failure, as data.")

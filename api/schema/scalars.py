@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -96,7 +96,13 @@ class Money:
     cents: strawberry.Private[int]
 
     @strawberry.field(description="As a person reads it, in the language asked for or the account's own.")
-    def formatted(self, info: Info, locale: str | None = None) -> str:
+    def formatted(
+        self,
+        info: Info,
+        locale: Annotated[
+            str | None, strawberry.argument(description="en or es; the account's own when left out.")
+        ] = None,
+    ) -> str:
         return format_money(self.cents, locale or info.context.locale)
 
     @staticmethod
