@@ -221,10 +221,11 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
     now = ports.now()
     waiting = await fetch(
         "select id, email, locale, profile, link_number, created_at from pending_sign_ups"
-        " where email_key = $1 and expires_at > $2 order by created_at desc, id desc for update",
+        " where email_key = $1 and expires_at > $2 order by id for update",
         email_key, now - KEPT,
     )  # fmt: skip
-    for row in waiting:
+    # Ids grow with time; the newest comes first, should the limit of mails not suffice for all.
+    for row in reversed(waiting):
         if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email_key) is not None:
             return
         pending_id, number = read_uuid(row["id"]), int(row["link_number"]) + 1
@@ -240,6 +241,12 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
 @transactional
 async def _open_account(ports: Ports, hash_of_token: str) -> None:
     now = ports.now()
+    # All that wait at the address are locked in one order, so that two of its links at once do not wait for each other.
+    await fetch(
+        "select id from pending_sign_ups where email_key ="
+        " (select email_key from pending_sign_ups where token_hash = $1) order by id for update",
+        hash_of_token,
+    )
     # Deleting is what makes the link work once: of two at the same time, one finds nothing left.
     row = await fetch_one("delete from pending_sign_ups where token_hash = $1 returning *", hash_of_token)
     if row is None:
