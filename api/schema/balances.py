@@ -44,7 +44,9 @@ class Balance(Node):
     revision: int = strawberry.field(
         description="Grows by one with each change; an update that is not higher than yours is old."
     )
-    posted: Money = strawberry.field(description="The sum of all transactions: what was paid in less what was charged.")
+    posted: Money = strawberry.field(
+        description="The sum of all transactions; holds and payments under way are not in it."
+    )
     held: Money = strawberry.field(description="Reserved for calls in progress.")
     incoming: Money = strawberry.field(description="Payments under way; they do not count yet.")
     available: Money = strawberry.field(description="What a call can use now.")

@@ -34,7 +34,7 @@ class Call(Node):
     ended_at: datetime | None = strawberry.field(description="When it ended; null while it lasts or if refused.")
     duration_seconds: int | None = strawberry.field(description="How long it was; null until reported.")
     rate_per_minute: Decimal = strawberry.field(description='Dollars per started minute: "0.14".')
-    cost: Money | None = strawberry.field(description="What it cost; null until it is reported.")
+    cost: Money | None = strawberry.field(description="What was charged; null until it is reported.")
     status: CallStatus = strawberry.field(description="Where it stands.")
     facility_id: strawberry.Private[UUID | None] = None
 
