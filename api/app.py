@@ -6,7 +6,6 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -55,10 +54,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     door = _Door(GraphQLDoor(build_schema(), connect, settings.origins))
 
-    async def run_due(until: datetime) -> None:
-        await runner.drain(until)
-        await runner.expire(until)
-
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await database.connect(settings.database_url, pool=settings.database_pool)
@@ -93,7 +88,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/readyz", health.Readiness(ports).ready),
     ]
     if settings.is_sandbox:
-        routes += sandbox_routes(ports, run_due)
+        routes += sandbox_routes(ports, runner.run_due)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.origins,

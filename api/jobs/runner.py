@@ -12,7 +12,7 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import calls, due_work, mails, payments
+from api.services import due_work, holds, mails, payments
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
@@ -51,9 +51,7 @@ class Runner:
             self._wake.clear()
             try:
                 await follow_sandbox_clock(self._ports)
-                now = self._ports.now()
-                await asyncio.gather(*(self.drain(now) for _ in range(AT_ONCE)))
-                await self.expire(now)
+                await self.run_due(self._ports.now())
             except DatabaseUnavailable:
                 _log.warning("the database did not answer")
             except Exception:
@@ -61,6 +59,13 @@ class Runner:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_SECONDS):
                     await self._wake.wait()
+
+    async def run_due(self, until: datetime) -> None:
+        """Do all that is due until then (product time). While nothing is, that costs two reads."""
+        if await due_work.next_due(until) is not None:
+            await asyncio.gather(*(self.drain(until) for _ in range(AT_ONCE)))
+        if await holds.next_expiry(until) is not None:
+            await self.expire()
 
     async def drain(self, until: datetime, kinds: tuple[str, ...] = tuple(JOBS)) -> int:
         """Do all that is due until then (product time); return how many pieces of work were done or tried."""
@@ -70,9 +75,9 @@ class Runner:
             done += 1
         return done
 
-    async def expire(self, now: datetime) -> None:
+    async def expire(self) -> None:
         """Expire the holds of calls that were never reported."""
-        while await calls.expire_holds(self._ports) >= calls.EXPIRED_AT_ONCE:
+        while await holds.expire_holds(self._ports) >= holds.EXPIRED_AT_ONCE:
             pass
 
     async def _do(self, claim: due_work.Claim) -> None:

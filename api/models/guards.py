@@ -40,11 +40,16 @@ UNIQUE = {
     "calls_unique": "calls (switch_id, call_id)",
     "payment_methods_unique": "payment_methods (processor, card_token)",
     "payments_unique": "payments (channel, external_reference)",
+    "payments_one_per_quote": "payments (quote_id)",
+    "balances_one_per_service": "balances (service_account_id)",
     "idempotency_keys_unique": "idempotency_keys (scope, key)",
     "outbox_events_unique": "outbox_events (account_id, number)",
     "due_work_unique": "due_work (kind, key)",
 }
-"""Columns that are unique together. NULLs are never equal, so a column that is NULL in most rows leaves those free."""
+"""Columns that are unique together, and relations of one to one, which a rebuilt table on SQLite loses as well.
+
+NULLs are never equal, so a column that is NULL in most rows leaves those free.
+"""
 
 INDEXES = {
     "pending_sign_ups_by_email": "pending_sign_ups (email_key, id)",

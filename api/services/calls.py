@@ -10,7 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Row, execute, fetch, fetch_one, read_time, read_uuid, transactional
+from api.adapters.database import Row, execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.phones import phone_to_e164
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
@@ -25,17 +25,8 @@ from api.domain.ledger import (
     charge_split,
 )
 from api.domain.money import affordable_seconds, call_cost_cents
-from api.services.ledger import (
-    OPERATOR,
-    Balance,
-    end_hold,
-    extend_hold,
-    find_hold,
-    lock_balance,
-    place_hold,
-    post,
-    save,
-)
+from api.services.holds import end_hold, extend_hold, find_hold, place_hold
+from api.services.ledger import OPERATOR, Balance, lock_balance, post, save
 from api.services.pages import Page, PageRequest, newest_first
 from api.services.service_accounts import owner_of_phone
 
@@ -47,7 +38,6 @@ SEGMENT_MAX = 1_000
 RATE_MAX = Decimal(100)
 CALL_ID_LENGTH_MAX = 80
 CLOCK_SKEW_MAX = timedelta(minutes=10)
-EXPIRED_AT_ONCE = 100
 
 
 class CallAnswer(NamedTuple):
@@ -209,36 +199,6 @@ async def _charge(balance: Balance, row_id: UUID, source_key: str, report: Repor
     elif pending is not None:
         await save(balance, now, UpdateCause.CALL_RELEASED)
     return charged
-
-
-@transactional
-async def expire_holds(ports: Ports) -> int:
-    """Expire the holds of calls that were never reported; return how many. A record that comes later still charges."""
-    now = ports.now()
-    rows = await fetch(
-        "select h.id, h.subject, b.service_account_id from holds h join balances b on b.id = h.balance_id"
-        f" where h.state = 'PENDING' and h.kind = 'CALL' and h.expires_at <= $1 order by b.id limit {EXPIRED_AT_ONCE}",
-        now,
-    )
-    expired = 0
-    for row in rows:
-        balance = await lock_balance(read_uuid(row["service_account_id"]))
-        hold = await find_hold(read_uuid(row["subject"]))
-        if balance is None or hold is None or hold.state is not HoldState.PENDING:
-            continue
-        if hold.expires_at is not None and hold.expires_at <= now:
-            balance = await end_hold(balance, HoldKind.CALL, hold, HoldState.EXPIRED, now)
-            await save(balance, now, UpdateCause.CALL_RELEASED)
-            expired += 1
-    return expired
-
-
-async def next_expiry(until: datetime) -> datetime | None:
-    """Return when the next hold of a call expires, up to `until`; None when none does."""
-    row = await fetch_one(
-        "select min(expires_at) as at from holds where state = 'PENDING' and kind = 'CALL' and expires_at <= $1", until
-    )
-    return read_time(row["at"]) if row and row["at"] else None
 
 
 async def calls_page(service_account_id: UUID, request: PageRequest) -> Page:

@@ -11,7 +11,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
-from api.domain.ledger import HoldKind, HoldState, LedgerKind, Leg, TransactionKind, UpdateCause, available_cents
+from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause, available_cents
 from api.domain.service_accounts import Product
 from api.services.outbox import tell
 
@@ -172,55 +172,6 @@ def balance_body(balance: Balance, cause: UpdateCause, entry: Entry | None) -> d
             "payment_id": entry.payment_id and str(entry.payment_id),
         },
     }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Money set aside, in cents, while it is PENDING."""
-
-    id: UUID
-    amount: int
-    state: HoldState
-    expires_at: datetime | None
-
-
-async def find_hold(subject: UUID) -> Hold | None:
-    """Return the hold of a call or payment; read it after the balance is locked."""
-    row = await fetch_one("select id, amount, state, expires_at from holds where subject = $1", subject)
-    if row is None:
-        return None
-    expires_at = read_time(row["expires_at"]) if row["expires_at"] else None
-    return Hold(read_uuid(row["id"]), row["amount"], HoldState(row["state"]), expires_at)
-
-
-async def place_hold(
-    balance: Balance, kind: HoldKind, subject: UUID, amount: int, *, now: datetime, expires_at: datetime | None
-) -> Balance:
-    """Set money aside for a call, or note a payment as incoming; return the changed balance, not yet saved."""
-    await execute(
-        "insert into holds (id, balance_id, kind, subject, amount, state, created_at, expires_at, ended_at)"
-        " values ($1, $2, $3, $4, $5, 'PENDING', $6, $7, null)",
-        uuid7(), balance.id, kind.value, subject, amount, now, expires_at,
-    )  # fmt: skip
-    return _with_hold(balance, kind, amount)
-
-
-async def extend_hold(balance: Balance, hold: Hold, amount: int, expires_at: datetime) -> Balance:
-    """Make a pending call's hold `amount` cents large and last longer; return the balance, not yet saved."""
-    await execute("update holds set amount = $1, expires_at = $2 where id = $3", amount, expires_at, hold.id)
-    return _with_hold(balance, HoldKind.CALL, amount - hold.amount)
-
-
-async def end_hold(balance: Balance, kind: HoldKind, hold: Hold, state: HoldState, now: datetime) -> Balance:
-    """End a pending hold as POSTED, VOIDED or EXPIRED; return the changed balance, not yet saved."""
-    await execute("update holds set state = $1, ended_at = $2 where id = $3", state.value, now, hold.id)
-    return _with_hold(balance, kind, -hold.amount)
-
-
-def _with_hold(balance: Balance, kind: HoldKind, change: int) -> Balance:
-    if kind is HoldKind.CALL:
-        return replace(balance, held=balance.held + change)
-    return replace(balance, incoming=balance.incoming + change)
 
 
 async def open_ledger_account(kind: LedgerKind, key: str, balance_id: UUID | None, unit: str) -> None:

@@ -23,8 +23,9 @@ from api.domain.ledger import HoldKind, HoldState, LedgerKind, Leg, TransactionK
 from api.domain.payments import DeclineReason, PaymentChannel, PaymentStatus, advance
 from api.domain.service_accounts import ServiceStatus
 from api.services import due_work
+from api.services.holds import end_hold, find_hold, place_hold
 from api.services.idempotency import claim_key, find_result
-from api.services.ledger import end_hold, find_hold, lock_balance, place_hold, post, save
+from api.services.ledger import lock_balance, post, save
 from api.services.pages import Page, PageRequest, newest_first
 from api.services.payment_methods import find_method, is_expired
 from api.services.service_accounts import find_service

@@ -12,7 +12,7 @@ from api.adapters.database import execute, fetch_one
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
 from api.services import due_work
-from api.services.calls import next_expiry
+from api.services.holds import next_expiry
 
 STEPS_MAX = 100_000
 IDLE_SECONDS_MAX = 30.0

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import Row, execute, fetch, fetch_one, read_json, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import Email, normalise_email
-from api.auth.limits import Limit, client_of, count_try, limit_fault
+from api.auth.limits import Limit, client_of, count_try, limit_fault, take_back
 from api.auth.passwords import Passwords
 from api.auth.passwords_common import is_common
 from api.auth.phones import phone_to_e164
@@ -121,8 +121,9 @@ async def verify_email(ports: Ports, token: str, *, client_address: str) -> None
     Raises Refused: TOKEN_INVALID for a link that is unknown, used, ended or replaced, or whose address has got an
     account meanwhile; TOKEN_EXPIRED; RATE_LIMITED.
     """
-    await count_try(ports, (Limit.LINKS_PER_CLIENT, client_of(client_address)))
-    await _open_account(ports, token_hash(token))
+    client = client_of(client_address)
+    await count_try(ports, (Limit.LINKS_PER_CLIENT, client))
+    await _open_account(ports, token_hash(token), client)
 
 
 async def resend(ports: Ports, email: str, *, client_address: str) -> None:
@@ -221,10 +222,11 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
     now = ports.now()
     waiting = await fetch(
         "select id, email, locale, profile, link_number, created_at from pending_sign_ups"
-        " where email_key = $1 and expires_at > $2 order by created_at desc, id desc for update",
+        " where email_key = $1 and expires_at > $2 order by id for update",
         email_key, now - KEPT,
     )  # fmt: skip
-    for row in waiting:
+    # Ids grow with time; the newest comes first, should the limit of mails not suffice for all.
+    for row in reversed(waiting):
         if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email_key) is not None:
             return
         pending_id, number = read_uuid(row["id"]), int(row["link_number"]) + 1
@@ -238,8 +240,15 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
 
 
 @transactional
-async def _open_account(ports: Ports, hash_of_token: str) -> None:
+async def _open_account(ports: Ports, hash_of_token: str, client: str) -> None:
     now = ports.now()
+    await take_back(ports, Limit.LINKS_PER_CLIENT, client)
+    # All that wait at the address are locked in one order, so that two of its links at once do not wait for each other.
+    await fetch(
+        "select id from pending_sign_ups where email_key ="
+        " (select email_key from pending_sign_ups where token_hash = $1) order by id for update",
+        hash_of_token,
+    )
     # Deleting is what makes the link work once: of two at the same time, one finds nothing left.
     row = await fetch_one("delete from pending_sign_ups where token_hash = $1 returning *", hash_of_token)
     if row is None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import strawberry
 from strawberry.tools import merge_types
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from api.adapters import database, sandbox_messages
 from api.adapters.broadcast import open_broadcast
@@ -31,6 +32,7 @@ from api.resolvers.sign_ups import SignUpsMutations
 from api.schema.errors import ERROR_TYPES
 from api.schema.scalars import CONFIG
 from api.services import due_work, mails
+from tests.servers import create_database, drop_database
 
 SECONDS_MAX = 20
 _TOKEN = re.compile(r"https://calls\.example/verify\?token=(\S+)")
@@ -93,7 +95,7 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-async def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty database of the newest schema, to be copied: migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("template") / "app.sqlite3"
     async with asyncio.timeout(60):
@@ -101,10 +103,40 @@ async def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+async def postgres_template(postgres_url: str, worker_id: str) -> AsyncIterator[str]:
+    """Yield the name of such a database on the PostgreSQL server."""
+    name = f"template_{worker_id}"
+    async with asyncio.timeout(60):
+        await migrate(await create_database(postgres_url, name))
+    yield name
+    await drop_database(postgres_url, name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def template(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Return where the empty database is, for each engine in turn: a server and a name, or "" and a path."""
+    if request.param == "sqlite":
+        return "", str(request.getfixturevalue("sqlite_template"))
+    return request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
+
+
 @pytest.fixture
-async def service(template: Path, tmp_path: Path) -> AsyncIterator[Service]:
+async def database_url(template: tuple[str, str], tmp_path: Path, worker_id: str) -> AsyncIterator[str]:
+    """Yield the URL of an empty database of the test's own."""
+    server_url, source = template
+    if not server_url:
+        shutil.copy(source, tmp_path / "app.sqlite3")
+        yield f"sqlite://{tmp_path / 'app.sqlite3'}"
+        return
+    name = f"flow_{worker_id}"
+    yield await create_database(server_url, name, source)
+    await drop_database(server_url, name)
+
+
+@pytest.fixture
+async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
     """Yield a service with an empty database of its own."""
-    shutil.copy(template, tmp_path / "app.sqlite3")
     secrets = Secrets("a key for tests only")
     clock = SandboxClock()
     ports = Ports(
@@ -120,8 +152,10 @@ async def service(template: Path, tmp_path: Path) -> AsyncIterator[Service]:
         return_urls=("https://calls.example",),
     )
     passwords = Passwords(secrets, memory_kib=64, passes=1)
+    # Statements are kept by the connection's name, which the engines share: one's would be sent to the other.
+    EXECUTOR_CACHE.clear()
     async with asyncio.timeout(SECONDS_MAX):
-        await database.connect(f"sqlite://{tmp_path / 'app.sqlite3'}")
+        await database.connect(database_url)
     try:
         await ports.live.start()
         yield Service(ports, passwords)
