@@ -94,18 +94,23 @@ async def authorize(ports: Ports, switch_id: UUID, ask: Ask) -> CallAnswer:
         seconds = affordable_seconds(ask.rate_per_minute, balance.available, SEGMENT_MINUTES)
     row_id = uuid7()
     status = CallStatus.IN_PROGRESS if seconds else CallStatus.REFUSED
-    await execute(
+    inserted = await execute(
         "insert into calls (id, switch_id, call_id, service_account_id, phone, facility_id, status, rate_per_minute,"
         " segment, seconds_allowed, started_at, ended_at, duration_seconds, cost, recorded_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null)",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null)"
+        " on conflict (switch_id, call_id) do nothing",
         row_id, switch_id, ask.call_id, service_id, phone, ask.facility_id, status.value, ask.rate_per_minute,
         ask.segment, seconds, now,
     )  # fmt: skip
+    known = await _find(switch_id, ask.call_id)
+    if not inserted and known is not None:
+        # Without an account there is no balance whose lock would put two requests for one call in order.
+        return await _further(ports, known, balance, ask)
     if balance is not None and seconds:
         amount = call_cost_cents(ask.rate_per_minute, seconds)
         balance = await place_hold(balance, HoldKind.CALL, row_id, amount, now=now, expires_at=now + HOLD_LASTS)
         await save(balance, now, UpdateCause.CALL_STARTED)
-    return CallAnswer(await _find(switch_id, ask.call_id), seconds, False)
+    return CallAnswer(known, seconds, False)
 
 
 async def _further(ports: Ports, call: Row, balance: Balance | None, ask: Ask) -> CallAnswer:
