@@ -148,6 +148,8 @@ async def record(ports: Ports, switch_id: UUID, report: Report) -> CallAnswer:
     await _check_facility(report.facility_id)
     known = await _find(switch_id, report.call_id)
     service_id = _service_of(known) if known else None
+    if known is not None and service_id is None and report.duration_seconds == 0:
+        return CallAnswer(known, None, True)
     service_id = service_id or await _owner_at(phone, report.started_at)
     if service_id is None:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "calls.no_account", ("input", "phone")))
@@ -271,10 +273,10 @@ async def _is_open(service_id: UUID) -> bool:
 
 
 async def _owner_at(phone: str, at: datetime) -> UUID | None:
-    """Return the service that had a number at a moment."""
+    """Return the service that had a number at a moment, unless its holder blocked it."""
     row = await fetch_one(
         "select service_account_id from account_phones where phone = $1 and added_at <= $2"
-        " and (removed_at is null or removed_at > $2) order by added_at desc limit 1",
-        phone, at,
+        " and (removed_at is null or removed_at > $2) and blocked = $3 order by added_at desc limit 1",
+        phone, at, False,
     )  # fmt: skip
     return read_uuid(row["service_account_id"]) if row else None
