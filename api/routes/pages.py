@@ -79,10 +79,15 @@ def _locale(headers: Headers) -> str:
 def _paragraphs(text: str) -> str:
     """Return an agreement's text as HTML: its title is the page's, its headings and paragraphs stay."""
     parts = [part.strip() for part in text.split("\n\n") if part.strip() and not part.startswith("# ")]
-    return "".join(
-        f"<h2>{html.escape(part[3:])}</h2>" if part.startswith("## ") else f"<p>{html.escape(part)}</p>"
-        for part in parts
-    )
+    return "".join(map(_block, parts))
+
+
+def _block(part: str) -> str:
+    if part.startswith("## "):
+        return f"<h2>{html.escape(part[3:])}</h2>"
+    if part.startswith("- "):
+        return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in part[2:].split("\n- ")) + "</ul>"
+    return f"<p>{html.escape(part)}</p>"
 
 
 def _page(
