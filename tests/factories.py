@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
@@ -144,10 +144,11 @@ async def fund(ports: Ports, service_account_id: UUID, cents: int) -> None:
     await save(moved, now, UpdateCause.FUNDED, entry)
 
 
-async def charged_call(ports: Ports, switch: UUID, service: Opened, call_id: str, minutes: int = 1) -> Any:
+async def charged_call(
+    ports: Ports, switch: UUID, service: Opened, call_id: str, minutes: int = 1, started_at: datetime | None = None
+) -> Any:
     """Have a call that was never authorised charged, at ten cents a minute; return its row."""
-    started_at = ports.now()
-    report = calls.Report(call_id, service.phone, None, started_at, minutes * 60, RATE)
+    report = calls.Report(call_id, service.phone, None, started_at or ports.now(), minutes * 60, RATE)
     return (await calls.record(ports, switch, report)).call
 
 
