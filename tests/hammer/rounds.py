@@ -16,7 +16,7 @@ import httpx
 
 from tests.hammer.books import read_tables
 from tests.hammer.client import Client, NoAnswer
-from tests.hammer.fleet import Fleet, running
+from tests.hammer.fleet import running
 from tests.hammer.invariants import Permanence, broken_promises, differences
 from tests.hammer.operations import Operations
 from tests.hammer.watchers import Watcher, watching
