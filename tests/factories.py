@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -94,6 +94,13 @@ async def holder(service: HasPorts, email: str = "ann@mail.test", locale: str = 
     )  # fmt: skip
     token, sign_in_id = await begin_sign_in(now, account_id, device="", channel=Channel.WEB)
     return Holder(service.ports, account_id, sign_in_id, token, email)
+
+
+async def begin_again(holder: Holder) -> Holder:
+    """Sign the holder in anew, e.g. after the clock was moved past the end of the last sign-in."""
+    now = holder.ports.now()
+    token, sign_in_id = await begin_sign_in(now, holder.account_id, device="", channel=Channel.WEB)
+    return replace(holder, token=token, sign_in_id=sign_in_id)
 
 
 async def switch_key(service: HasPorts, name: str = "switch") -> str:

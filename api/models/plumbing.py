@@ -41,7 +41,8 @@ class OutboxEvent(Row):
 class DueWork(Row):
     """Work that falls due, unique by kind and key. A claim takes a lease and an attempt number; done rows are deleted.
 
-    `attempt` fences, `failures` counts what went wrong. `due_at` is product time, which the sandbox moves; `leased_until` and `created_at` are machine time.
+    `attempt` fences, `failures` counts what went wrong. `due_at` is product time, which the sandbox moves;
+    `leased_until` and `created_at` are machine time.
     """
 
     kind = fields.CharField(40)

@@ -51,7 +51,8 @@ async def enqueue(kind: str, key: str, due_at: datetime, payload: Mapping[str, A
     """Make work due within the transaction under way. A repeat with the same kind and key changes nothing."""
     await execute(
         "insert into due_work (id, kind, key, due_at, payload, attempt, failures, leased_until, failed_at,"
-        " last_error, created_at) values ($1, $2, $3, $4, $5, 0, 0, null, null, null, $6) on conflict (kind, key) do nothing",
+        " last_error, created_at) values ($1, $2, $3, $4, $5, 0, 0, null, null, null, $6)"
+        " on conflict (kind, key) do nothing",
         uuid7(), kind, key, due_at, json.dumps(payload or {}), datetime.now(UTC),
     )  # fmt: skip
     add_event(WORK)
@@ -60,7 +61,8 @@ async def enqueue(kind: str, key: str, due_at: datetime, payload: Mapping[str, A
 async def postpone(kind: str, key: str, due_at: datetime) -> None:
     """Move work that is not done yet within the transaction under way; a claim of it is fenced off."""
     await execute(
-        "update due_work set due_at = $1, attempt = attempt + 1, failures = 0, leased_until = null where kind = $2 and key = $3",
+        "update due_work set due_at = $1, attempt = attempt + 1, failures = 0, leased_until = null"
+        " where kind = $2 and key = $3",
         due_at, kind, key,
     )  # fmt: skip
 
@@ -83,7 +85,8 @@ async def claim_next(ports: Ports, kinds: tuple[str, ...], until: datetime) -> C
     names = ", ".join(f"'{kind}'" for kind in kinds)
     lock = "for update skip locked" if dialect() == "postgres" else ""
     row = await fetch_one(
-        "select id, kind, key, due_at, payload, attempt, failures from due_work where failed_at is null and due_at <= $1"
+        "select id, kind, key, due_at, payload, attempt, failures from due_work"
+        " where failed_at is null and due_at <= $1"
         f" and (leased_until is null or leased_until < $2) and kind in ({names}) order by due_at, id limit 1 {lock}",
         until, now,
     )  # fmt: skip
