@@ -103,6 +103,12 @@ async def begin_again(holder: Holder) -> Holder:
     return replace(holder, token=token, sign_in_id=sign_in_id)
 
 
+async def end_unheard(holder: Holder) -> None:
+    """End a sign-in without telling anybody."""
+    now = holder.ports.now()
+    await execute("update sign_ins set ended_at = $1 where id = $2", now, holder.sign_in_id)
+
+
 async def switch_key(service: HasPorts, name: str = "switch") -> str:
     """Make a key of a phone switch; return its token."""
     return await make_key(service.ports.now(), name, Role.PHONE_SWITCH)
