@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -28,6 +30,7 @@ from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
 from api.routes.graphql_door import GraphQLDoor, bearer
 from api.routes.pages import page_routes
+from api.routes.refusals import mask, refuse
 from api.routes.sandbox import sandbox_routes
 from api.services.demo import fill_empty_database
 from api.services.sandbox import mark_as_sandbox
@@ -99,7 +102,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         max_age=600,
     )
     gate = Middleware(Gate, hosts=settings.hosts, origins=settings.origins)
-    return Starlette(routes=routes, middleware=[gate, cors], lifespan=lifespan)
+    handlers: Mapping[Any, Any] = {HTTPException: refuse, Exception: mask}
+    return Starlette(routes=routes, middleware=[gate, cors], exception_handlers=handlers, lifespan=lifespan)
 
 
 class _Door:
