@@ -159,12 +159,18 @@ def _extensions() -> Sequence[Callable[[], SchemaExtension]]:
     )
 
 
+def _root(name: str, parts: tuple[type, ...], description: str) -> type:
+    merged = merge_types(name, parts)
+    cast(Any, merged).__strawberry_definition__.description = description
+    return merged
+
+
 def build_schema() -> Schema:
     """Return the schema of the whole product."""
     return Schema(
-        query=merge_types("Query", QUERIES),
-        mutation=merge_types("Mutation", MUTATIONS),
-        subscription=merge_types("Subscription", SUBSCRIPTIONS),
+        query=_root("Query", QUERIES, "What can be read."),
+        mutation=_root("Mutation", MUTATIONS, "What can be done; each answers with what it refused in `errors`."),
+        subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed live."),
         types=(*ERROR_TYPES, *TYPES),
         extensions=list(_extensions()),
         config=CONFIG,
