@@ -31,11 +31,11 @@ async def link(live_server: LiveServer) -> str:
 async def test_opening_a_mailed_link_changes_nothing_and_its_button_confirms_once(
     live_server: LiveServer, link: str
 ) -> None:
-    with httpx.Client(base_url=live_server.url, timeout=20) as browser:
-        opened = [browser.get("/verify", params={"token": link}) for _ in range(2)]
+    async with httpx.AsyncClient(base_url=live_server.url, timeout=20) as browser:
+        opened = [await browser.get("/verify", params={"token": link}) for _ in range(2)]
         token = html.unescape(re.findall(r'name="token" value="([^"]*)"', opened[1].text)[0])
-        first = browser.post("/verify", data={"token": token})
-        second = browser.post("/verify", data={"token": token})
+        first = await browser.post("/verify", data={"token": token})
+        second = await browser.post("/verify", data={"token": token})
 
     assert [page.status_code for page in opened] == [200, 200]
     assert token == link
