@@ -86,6 +86,13 @@ async def forget(subject: str) -> None:
     await execute("delete from guess_counters where subject = $1", subject)
 
 
+async def take_back(ports: Ports, limit: Limit, who: str) -> None:
+    """Take a counted try back once it turned out to be no guess: many families share a client's address."""
+    await execute(
+        "update guess_counters set count = count - 1 where subject = $1 and count > 0", subject_of(ports, limit, who)
+    )
+
+
 async def limit_fault(ports: Ports, limit: Limit, who: str) -> Fault | None:
     """Count one more try within the transaction under way; return why it is one too many, or None."""
     count_max, window = _limits()[limit]

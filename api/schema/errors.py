@@ -17,49 +17,49 @@ from api.schema.scalars import Money
 publish(
     ErrorCode,
     "Why something was refused; branch on this, never on the message.",
-    REQUIRED="It was left out or is empty.",
-    INVALID="It is not of the form that is asked for.",
-    TOO_LONG="It has more characters than can be kept.",
-    WEAK_PASSWORD="The password breaks a rule, or is among those tried first.",  # noqa: S106
-    DUPLICATE_CHOICE="It was chosen before, e.g. the same security question twice.",
-    TERMS_NOT_ACCEPTED="The terms of service are not ticked, or another version of them was shown.",
-    INVALID_CREDENTIALS="The address or the password is not right; which of them is never said.",
-    EMAIL_NOT_VERIFIED="The password is right, but the address waits for its link.",
-    TOKEN_INVALID="The link or number is unknown, used or replaced; ask for a new one.",  # noqa: S106
-    TOKEN_EXPIRED="The link or number is too old; ask for a new one.",  # noqa: S106
-    CHALLENGE_REQUIRED="Answer a further check first.",
-    REAUTHENTICATION_REQUIRED="Sign in anew first: this one was too long ago.",
-    LOCKED="Closed for a while after too many wrong tries.",
-    NOT_FOUND="It does not exist, or is somebody else's.",
-    STALE="What was shown has changed; show it anew and ask again.",
-    INVALID_STATE="It is not in a state that allows this.",
+    REQUIRED="Something is missing; `path` says what.",
+    INVALID="A value cannot be taken; the message says why.",
+    TOO_LONG="A text is longer than it may be.",
+    WEAK_PASSWORD="The password breaks a rule; one error for each.",  # noqa: S106
+    DUPLICATE_CHOICE="Chosen twice, where the choices must differ.",
+    TERMS_NOT_ACCEPTED="The terms of service are not ticked.",
+    INVALID_CREDENTIALS="E-mail or password is wrong; which of them is not told.",
+    EMAIL_NOT_VERIFIED="The address is not confirmed yet: offer `resendVerificationEmail`.",
+    TOKEN_INVALID="The link or number is unknown, used, or replaced by a newer one.",  # noqa: S106
+    TOKEN_EXPIRED="The link or number is too old: ask for a new one.",  # noqa: S106
+    CHALLENGE_REQUIRED="One more proof is asked for.",
+    REAUTHENTICATION_REQUIRED="Sign in again first.",
+    LOCKED="Closed after too many wrong tries.",
+    NOT_FOUND="There is no such thing, or it is somebody else's.",
+    STALE="What was shown has changed: read it again and show it.",
+    INVALID_STATE="The thing is not in a state that allows this.",
     ACKNOWLEDGEMENT_MISSING="A consequence was not acknowledged.",
-    CONSENT_REQUIRED="The holder must agree to a text first.",
-    PAYMENT_DECLINED="The card's bank said no; nothing was charged.",
-    PAYMENT_METHOD_EXPIRED="The card's last month is over; nothing was charged.",
-    QUOTE_EXPIRED="The quote is older than fifteen minutes; ask for a new one.",
-    LIMIT_EXCEEDED="The amount is below the least or above the most that is allowed.",
+    CONSENT_REQUIRED="A consent is missing, or names a text that no longer holds.",
+    PAYMENT_DECLINED="The card's bank or the processor said no.",
+    PAYMENT_METHOD_EXPIRED="The card's last month is over.",
+    QUOTE_EXPIRED="The quote is too old: ask for a new one.",
+    LIMIT_EXCEEDED="An amount is outside of what is allowed.",
     INSUFFICIENT_FUNDS="The balance does not cover it.",
     NOT_REFUNDABLE="Money of this product does not come back.",
-    NOTHING_TO_REFUND="There is nothing left to refund.",
-    ACCOUNT_CLOSED="The service or account is closed or being closed.",
-    IDEMPOTENCY_CONFLICT="The key was used before with other inputs or for something else; nothing was done.",
-    IDEMPOTENCY_IN_PROGRESS="The first request with this key is still running; ask again in a moment.",
-    RATE_LIMITED="Too many tries; wait before the next.",
-    ATTACHMENT_REJECTED="The file is too large, or not a PDF, PNG or JPEG.",
-    UNAVAILABLE="It cannot be done right now, or not yet; nothing was done.",
+    NOTHING_TO_REFUND="Nothing is left to refund.",
+    ACCOUNT_CLOSED="The service is closed or being closed.",
+    IDEMPOTENCY_CONFLICT="The key was used before with other input or in another mutation: make a new one.",
+    IDEMPOTENCY_IN_PROGRESS="The first call with this key still runs: ask again with the same key.",
+    RATE_LIMITED="Tried too often.",
+    ATTACHMENT_REJECTED="A file is of a kind or size that is not taken.",
+    UNAVAILABLE="Not to be had at the moment, or not offered yet; the message says which.",
 )
 publish(
     DeclineReason,
     "Why a charge did not go through, as far as the card's bank tells.",
-    INSUFFICIENT_FUNDS="There is not enough on the card.",
-    CARD_EXPIRED="The card has expired.",
-    DO_NOT_HONOR="The bank said no and not why.",
-    LOST_OR_STOLEN="The card was reported; it must not be tried again.",
-    FRAUD_SUSPECTED="The bank suspects that somebody else uses the card.",
-    AUTHENTICATION_REQUIRED="The bank's check, e.g. 3-D Secure, was not passed.",
-    PROCESSOR_UNAVAILABLE="The processor could not be reached.",
-    OTHER="None of these.",
+    INSUFFICIENT_FUNDS="The card's account does not cover it.",
+    CARD_EXPIRED="The card's last month is over.",
+    DO_NOT_HONOR="The bank said no without a reason.",
+    LOST_OR_STOLEN="The card is reported lost or stolen.",
+    FRAUD_SUSPECTED="The bank suspects somebody else.",
+    AUTHENTICATION_REQUIRED="The holder did not prove to be the one, e.g. failed 3-D Secure.",
+    PROCESSOR_UNAVAILABLE="The processor was not reached; nothing was charged.",
+    OTHER="Anything else.",
 )
 
 
@@ -68,7 +68,8 @@ class UserError:
     code: ErrorCode = strawberry.field(description="What to branch on.")
     message: str = strawberry.field(description="In the account's language or Accept-Language; safe to show.")
     path: list[str] = strawberry.field(
-        description='Where in the mutation\'s arguments, e.g. ["input", "profile", "address", "zip"].'
+        description='Where in the mutation\'s arguments, e.g. ["input", "profile", "address", "zip"]; '
+        "empty when it is about none of them."
     )
 
 

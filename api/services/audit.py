@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.adapters.database import Row, fetch, fetch_one
+from tortoise.transactions import in_transaction
+
+from api.adapters.database import Row, dialect, execute, fetch, fetch_one
 
 CREDIT_NORMAL = "('PREPAID', 'STAMPS', 'DEBIT_FUNDS')"
 SHOWN_MAX = 1_000
@@ -66,6 +68,12 @@ _CHECKS = (
     ),
     ("entry {id}: it has no legs", "select id from journal_entries where id not in (select entry_id from legs)"),
     (
+        "leg {id}: its unit is {unit}, those of its accounts are {d} and {c}",
+        """select l.id, l.unit, a.unit as d, b.unit as c from legs l
+             join ledger_accounts a on a.id = l.debit_id join ledger_accounts b on b.id = l.credit_id
+            where l.unit <> a.unit or l.unit <> b.unit""",
+    ),
+    (
         "balance {id}: below zero without a chargeback",
         "select id from balances where posted < 0 and not may_be_negative and product <> 'DIRECT_BILL'",
     ),
@@ -98,7 +106,16 @@ _CHECKS = (
 
 
 async def audit() -> Audit:
-    """Recompute everything; at most a thousand differences of each kind are told."""
+    """Recompute everything; at most a thousand differences of each kind are told. Each check is one statement, so it
+    sees the books as they were at one moment, also while they are written. It may take as long as it takes."""
+    if dialect() == "postgres":
+        async with in_transaction("default"):
+            await execute("set local statement_timeout = 0")
+            return await _audit()
+    return await _audit()
+
+
+async def _audit() -> Audit:
     differences = []
     for text, query in _CHECKS:
         rows = await fetch(f"{query} limit {SHOWN_MAX}")

@@ -9,7 +9,7 @@ from uuid import UUID
 from api.adapters.database import Row, execute, fetch, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import normalise_email
-from api.auth.limits import Limit, client_of, count_try, forget, subject_of
+from api.auth.limits import Limit, client_of, count_try, forget, subject_of, take_back
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import IDLE, Viewer, begin_sign_in
 from api.domain.accounts import HOLDERS_CHANNELS, AccountStatus, Channel
@@ -70,7 +70,10 @@ async def sign_in(
         raise Refused(Fault(ErrorCode.EMAIL_NOT_VERIFIED, "errors.email_not_verified", ("input", "email")))
     assert address is not None
     counter = subject_of(ports, Limit.SIGN_INS_PER_ACCOUNT, address.key)
-    return await _begin(ports, read_uuid(account["id"]), account["password_hash"], counter, _plain(device), channel)
+    client = client_of(client_address)
+    return await _begin(
+        ports, read_uuid(account["id"]), account["password_hash"], counter, client, _plain(device), channel
+    )
 
 
 @transactional
@@ -127,7 +130,7 @@ def _plain(device: str) -> str:
 
 @transactional
 async def _begin(
-    ports: Ports, account_id: UUID, checked_hash: str, counter: str, device: str, channel: Channel
+    ports: Ports, account_id: UUID, checked_hash: str, counter: str, client: str, device: str, channel: Channel
 ) -> SignedIn:
     # While the password was being checked the account may have been closed, or have got another password.
     account = await fetch_one(
@@ -138,6 +141,7 @@ async def _begin(
         raise Refused(_WRONG)
     token, sign_in_id = await begin_sign_in(ports.now(), account_id, device=device, channel=channel)
     await forget(counter)
+    await take_back(ports, Limit.SIGN_INS_PER_CLIENT, client)
     begun = await fetch_one("select * from sign_ins where id = $1", sign_in_id)
     assert begun is not None
     return SignedIn(token, sign_in_id, begun, account)

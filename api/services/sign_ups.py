@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import Row, execute, fetch, fetch_one, read_json, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import Email, normalise_email
-from api.auth.limits import Limit, client_of, count_try, limit_fault
+from api.auth.limits import Limit, client_of, count_try, limit_fault, take_back
 from api.auth.passwords import Passwords
 from api.auth.passwords_common import is_common
 from api.auth.phones import phone_to_e164
@@ -121,8 +121,9 @@ async def verify_email(ports: Ports, token: str, *, client_address: str) -> None
     Raises Refused: TOKEN_INVALID for a link that is unknown, used, ended or replaced, or whose address has got an
     account meanwhile; TOKEN_EXPIRED; RATE_LIMITED.
     """
-    await count_try(ports, (Limit.LINKS_PER_CLIENT, client_of(client_address)))
-    await _open_account(ports, token_hash(token))
+    client = client_of(client_address)
+    await count_try(ports, (Limit.LINKS_PER_CLIENT, client))
+    await _open_account(ports, token_hash(token), client)
 
 
 async def resend(ports: Ports, email: str, *, client_address: str) -> None:
@@ -239,8 +240,9 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
 
 
 @transactional
-async def _open_account(ports: Ports, hash_of_token: str) -> None:
+async def _open_account(ports: Ports, hash_of_token: str, client: str) -> None:
     now = ports.now()
+    await take_back(ports, Limit.LINKS_PER_CLIENT, client)
     # All that wait at the address are locked in one order, that of `_renew_links`, so that two of its links at once, or
     # a link and a resend, do not wait for each other.
     await fetch(
