@@ -23,7 +23,10 @@ class ApiKey(Row):
 
 
 class SignIn(Row):
-    """One bearer of a token. `in_browser`: it came as a cookie; `proved_at`: the password was given last. Only the token's SHA-256 is kept; the token has 256 random bits, so no salt is needed."""
+    """One bearer of a token. `in_browser`: it came as a cookie; `proved_at`: the password was given last.
+
+    Only the token's SHA-256 is kept; the token has 256 random bits, so no salt is needed.
+    """
 
     token_hash = fields.CharField(64, unique=True)
     account: fields.ForeignKeyNullableRelation[Account] = fields.ForeignKeyField(
