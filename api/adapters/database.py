@@ -85,6 +85,10 @@ def tortoise_config(url: str, *, pool: int = 10) -> dict[str, Any]:
             "minsize": 1,
             "maxsize": pool,
         }
+        if "sslmode" in options:
+            credentials["ssl"] = options["sslmode"]
+        if unknown := options.keys() - {"host", "port", "user", "sslmode"}:
+            raise ValueError(f"DATABASE_URL: the option {min(unknown)} is not understood")
     return {
         "connections": {"default": {"engine": engine, "credentials": credentials}},
         "apps": {"models": {"models": list(MODULES), "default_connection": "default", "migrations": "migrations"}},

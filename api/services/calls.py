@@ -94,18 +94,23 @@ async def authorize(ports: Ports, switch_id: UUID, ask: Ask) -> CallAnswer:
         seconds = affordable_seconds(ask.rate_per_minute, balance.available, SEGMENT_MINUTES)
     row_id = uuid7()
     status = CallStatus.IN_PROGRESS if seconds else CallStatus.REFUSED
-    await execute(
+    inserted = await execute(
         "insert into calls (id, switch_id, call_id, service_account_id, phone, facility_id, status, rate_per_minute,"
         " segment, seconds_allowed, started_at, ended_at, duration_seconds, cost, recorded_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null)",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null)"
+        " on conflict (switch_id, call_id) do nothing",
         row_id, switch_id, ask.call_id, service_id, phone, ask.facility_id, status.value, ask.rate_per_minute,
         ask.segment, seconds, now,
     )  # fmt: skip
+    known = await _find(switch_id, ask.call_id)
+    if not inserted and known is not None:
+        # Without an account there is no balance whose lock would put two requests for one call in order.
+        return await _further(ports, known, balance, ask)
     if balance is not None and seconds:
         amount = call_cost_cents(ask.rate_per_minute, seconds)
         balance = await place_hold(balance, HoldKind.CALL, row_id, amount, now=now, expires_at=now + HOLD_LASTS)
         await save(balance, now, UpdateCause.CALL_STARTED)
-    return CallAnswer(await _find(switch_id, ask.call_id), seconds, False)
+    return CallAnswer(known, seconds, False)
 
 
 async def _further(ports: Ports, call: Row, balance: Balance | None, ask: Ask) -> CallAnswer:
@@ -143,6 +148,8 @@ async def record(ports: Ports, switch_id: UUID, report: Report) -> CallAnswer:
     await _check_facility(report.facility_id)
     known = await _find(switch_id, report.call_id)
     service_id = _service_of(known) if known else None
+    if known is not None and service_id is None and report.duration_seconds == 0:
+        return CallAnswer(known, None, True)
     service_id = service_id or await _owner_at(phone, report.started_at)
     if service_id is None:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "calls.no_account", ("input", "phone")))
@@ -266,10 +273,10 @@ async def _is_open(service_id: UUID) -> bool:
 
 
 async def _owner_at(phone: str, at: datetime) -> UUID | None:
-    """Return the service that had a number at a moment."""
+    """Return the service that had a number at a moment, unless its holder blocked it."""
     row = await fetch_one(
         "select service_account_id from account_phones where phone = $1 and added_at <= $2"
-        " and (removed_at is null or removed_at > $2) order by added_at desc limit 1",
-        phone, at,
+        " and (removed_at is null or removed_at > $2) and blocked = $3 order by added_at desc limit 1",
+        phone, at, False,
     )  # fmt: skip
     return read_uuid(row["service_account_id"]) if row else None
