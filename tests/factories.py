@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
@@ -15,7 +15,7 @@ from api.adapters.database import execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.sign_ins import Bearer, begin_sign_in, make_key
 from api.domain.accounts import Channel, Role
-from api.domain.ids import NodeKind, global_id
+from api.domain.ids import NodeKind, global_id, key_of
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause
 from api.domain.payments import PaymentPurpose
 from api.domain.service_accounts import Product
@@ -103,6 +103,19 @@ async def begin_again(holder: Holder) -> Holder:
     return replace(holder, token=token, sign_in_id=sign_in_id)
 
 
+def key_of_service(text: str) -> UUID:
+    """Return the key behind a service's id."""
+    key = key_of(text, NodeKind.SERVICE_ACCOUNT)
+    assert key is not None
+    return key
+
+
+async def end_unheard(holder: Holder) -> None:
+    """End a sign-in without telling anybody."""
+    now = holder.ports.now()
+    await execute("update sign_ins set ended_at = $1 where id = $2", now, holder.sign_in_id)
+
+
 async def switch_key(service: HasPorts, name: str = "switch") -> str:
     """Make a key of a phone switch; return its token."""
     return await make_key(service.ports.now(), name, Role.PHONE_SWITCH)
@@ -144,10 +157,11 @@ async def fund(ports: Ports, service_account_id: UUID, cents: int) -> None:
     await save(moved, now, UpdateCause.FUNDED, entry)
 
 
-async def charged_call(ports: Ports, switch: UUID, service: Opened, call_id: str, minutes: int = 1) -> Any:
+async def charged_call(
+    ports: Ports, switch: UUID, service: Opened, call_id: str, minutes: int = 1, started_at: datetime | None = None
+) -> Any:
     """Have a call that was never authorised charged, at ten cents a minute; return its row."""
-    started_at = ports.now()
-    report = calls.Report(call_id, service.phone, None, started_at, minutes * 60, RATE)
+    report = calls.Report(call_id, service.phone, None, started_at or ports.now(), minutes * 60, RATE)
     return (await calls.record(ports, switch, report)).call
 
 

@@ -51,6 +51,10 @@ class DatabaseUnavailable(Exception):
     """The database did not answer in time; nothing was lost, and the same request may be sent again."""
 
 
+class Raced(Exception):
+    """Another transaction made first what this one is making; the use case is repeated, and then finds it."""
+
+
 class Committed:
     """What a use case's first argument must offer: being told which events its transaction committed."""
 
@@ -121,8 +125,9 @@ def transactional(
 ) -> Callable[Concatenate[Ports, P], Coroutine[Any, Any, R]]:
     """Run a use case in one transaction: committed as a whole when it returns, undone when it raises.
 
-    It runs in a task of its own, so that a caller that goes away cannot stop it half-way. After a deadlock the whole
-    use case is repeated. Events added by `add_event` are announced to its first argument once they are committed.
+    It runs in a task of its own, so that a caller that goes away cannot stop it half-way. The whole use case is
+    repeated after a deadlock, and when it raises Raced. Events added by `add_event` are announced to its first
+    argument once they are committed.
     Raises DatabaseUnavailable when the database does not answer in time.
     """
 
@@ -145,7 +150,7 @@ async def _commit(
         try:
             async with in_transaction("default"):
                 result = await use_case(ports, *args, **kwargs)
-        except _CONFLICTS as error:
+        except (*_CONFLICTS, Raced) as error:
             if attempt == ATTEMPTS_MAX:
                 raise DatabaseUnavailable from error
             await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
@@ -219,7 +224,8 @@ async def execute(query: str, *values: Any) -> int:
         async with connection.acquire_connection() as raw:
             # "UPDATE 3", "INSERT 0 3": Tortoise's own count reads the wrong number of an INSERT.
             status: str = await raw.execute(query, *values)
-            return int(status.rpartition(" ")[2])
+            count = status.rpartition(" ")[2]
+            return int(count) if count.isdigit() else 0
     except asyncpg.IntegrityConstraintViolationError as error:
         raise IntegrityError(error) from error
 

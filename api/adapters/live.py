@@ -92,6 +92,8 @@ class Live:
         self._watchers: dict[str, set[Watcher]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.sockets = Sockets()
+        self.gaps = 0
+        """How often messages may have been lost, ends of sign-ins among them."""
 
     async def start(self) -> None:
         """Begin to hear and to publish; returns once events arrive."""
@@ -180,6 +182,7 @@ class Live:
                     _log.exception("an event could not be told")
 
     def _tell_everybody(self) -> None:
+        self.gaps += 1
         for watchers in list(self._watchers.values()):
             for watcher in watchers:
                 watcher.put(None)

@@ -26,10 +26,13 @@ class OpenSockets:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._until: dict[UUID, datetime] = {}
+        self._gaps = 0
 
     async def look(self, *, at_all: bool = False) -> None:
         """End what is over. A sign-in that has just come is read at once: it may have ended before it was known."""
         live = self._ports.live
+        # After a gap in the broadcast nobody knows which ends went by.
+        at_all, self._gaps = at_all or live.gaps != self._gaps, live.gaps
         open_ones = live.sign_ins()
         if not open_ones:
             self._until.clear()

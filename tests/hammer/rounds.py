@@ -16,11 +16,11 @@ import httpx
 
 from tests.hammer.books import read_tables
 from tests.hammer.client import Client, NoAnswer
-from tests.hammer.fleet import Fleet, running
+from tests.hammer.fleet import running
 from tests.hammer.invariants import Permanence, broken_promises, differences
 from tests.hammer.operations import Operations
 from tests.hammer.watchers import Watcher, watching
-from tests.hammer.world import make_world
+from tests.hammer.world import World
 from tests.live_servers import ROOT
 
 AT_ONCE = 12
@@ -58,7 +58,6 @@ class Hammer:
         work = iter([self.pick.choices(choices, weights)[0] for _ in range(size)])
         moments = sorted(self.pick.randrange(size * 2) for _ in range(kills))
         start = self.client.asked.total()
-        done = asyncio.Event()
 
         async def hands() -> None:
             for operation in work:
@@ -67,13 +66,13 @@ class Hammer:
 
         async def killer() -> None:
             for moment in moments:
-                while self.client.asked.total() < start + moment and not done.is_set():
-                    await asyncio.sleep(0.001)
+                await self.client.until_asked(start + moment)
                 await self._kill_one()
 
         killing = asyncio.create_task(killer())
         results = await asyncio.gather(*(hands() for _ in range(AT_ONCE)), return_exceptions=True)
-        done.set()
+        # What the answers did not bring about comes at the end.
+        self.client.hurry()
         await killing
         self.differences += [f"an operation failed: {error!r}" for error in results if error is not None]
 
@@ -152,17 +151,10 @@ class Hammer:
 
 @contextlib.asynccontextmanager
 async def hammering(
-    database_url: str,
-    folder: Path,
-    seed: str,
-    *,
-    servers: int,
-    holders: int = 8,
-    settings: Mapping[str, str] | None = None,
+    world: World, folder: Path, seed: str, *, servers: int, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Hammer]:
-    """Yield a hammer over a new world in `folder`, served by `servers` processes."""
+    """Yield a hammer over a world, served by `servers` processes that log in `folder`."""
     pick = random.Random(seed)
-    world = await make_world(database_url, folder / "processor.sqlite3", holders)
     async with running(world, folder, servers, settings or {}) as fleet:
         client = Client(fleet, pick)
         try:
