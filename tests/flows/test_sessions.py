@@ -127,6 +127,21 @@ async def test_a_socket_whose_end_was_not_told_may_not_go_on_and_is_found(servic
 
 
 @pytest.mark.rule("10")
+async def test_after_a_gap_in_the_broadcast_every_open_socket_is_looked_at(service: Service) -> None:
+    mine = await holder(service)
+    sockets = OpenSockets(service.ports)
+
+    async with open_socket(door(service), token=mine.token) as socket:
+        await socket.next()
+        await sockets.look()
+        await execute("update sign_ins set ended_at = $1", service.ports.now())
+        service.ports.live.gaps += 1
+        await sockets.look()
+
+        assert await socket.closing_code() == 4403
+
+
+@pytest.mark.rule("10")
 async def test_a_sign_in_that_ended_before_its_socket_was_known_is_found_at_the_next_look(service: Service) -> None:
     mine = await holder(service)
 
