@@ -1,4 +1,4 @@
-"""The commands: python -m api serve | worker | migrate | schema | demo | key add | ledger audit."""
+"""The commands: python -m api serve | worker | migrate | schema | demo | key add | staff add | ledger audit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 
+from api.domain.accounts import STAFF_ROLES
 from api.settings import Settings, SettingsError, load_settings, refuse_open_sandbox
 
 
@@ -30,6 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
     add = key.add_parser("add", help="make a key and print it once")
     add.add_argument("name")
     add.add_argument("--role", required=True, choices=["PHONE_SWITCH", "PAYMENT_PARTNER"])
+    staff = commands.add_parser("staff", help="accounts of the operator's staff").add_subparsers(
+        dest="act", required=True
+    )
+    staff_add = staff.add_parser("add", help="make a staff account; asks for the password, or reads it from stdin")
+    staff_add.add_argument("email")
+    staff_add.add_argument("--role", required=True, action="append", choices=sorted(role.value for role in STAFF_ROLES))
+    staff_add.add_argument("--name", help="as it stands on record; the address's name when left out")
     ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="act", required=True)
     ledger.add_parser("audit", help="recompute every balance from its postings and holds")
     given = parser.parse_args(arguments)
@@ -64,6 +72,9 @@ def _run(given: argparse.Namespace) -> int:
         return asyncio.run(_connected(settings, _demo))
     if given.command == "key":
         return asyncio.run(_connected(settings, lambda s: _add_key(s, given.name, given.role)))
+    if given.command == "staff":
+        password = _read_password()
+        return asyncio.run(_connected(settings, lambda s: _add_staff(s, given, password)))
     return asyncio.run(_connected(settings, _audit))
 
 
@@ -161,6 +172,43 @@ async def _add_key(settings: Settings, name: str, role: str) -> int:
     except IntegrityError:
         print(f"there is a key named {name} already", file=sys.stderr)
         return 1
+    return 0
+
+
+def _read_password() -> str:
+    """Return the password that was typed twice without showing, or the first line of what was piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    from getpass import getpass
+
+    password = getpass("Password: ")
+    if getpass("Again: ") != password:
+        raise SettingsError("the passwords differ")
+    return password
+
+
+async def _add_staff(settings: Settings, given: argparse.Namespace, password: str) -> int:
+    from api.auth.passwords import Passwords
+    from api.domain.accounts import Role
+    from api.domain.faults import Refused
+    from api.domain.texts import DEFAULT_LOCALE, render
+    from api.services.staff import add_staff
+    from api.wiring import make_ports
+
+    ports = make_ports(settings)
+    passwords = Passwords(ports.secrets)
+    name = given.name or given.email.partition("@")[0]
+    try:
+        roles = [Role(role) for role in given.role]
+        await add_staff(ports, passwords, email=given.email, name=name, password=password, roles=roles)
+    except Refused as refusal:
+        for fault in refusal.faults:
+            print(render(DEFAULT_LOCALE, fault.key, fault.params), file=sys.stderr)
+        return 1
+    finally:
+        passwords.close()
+        await ports.processor.close()
+    print(f"{given.email} may sign in; outside the sandbox only to set up a second factor at first")
     return 0
 
 

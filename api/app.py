@@ -23,9 +23,11 @@ from api.adapters.logs import open_logs
 from api.auth.passwords import Passwords
 from api.context import Connection
 from api.graphql import build_schema
+from api.jobs.open_sockets import watch_open_sockets
 from api.jobs.relay import relay
 from api.jobs.runner import Runner
 from api.routes import health
+from api.routes.cookies import COOKIE_HEADER, SessionCookie
 from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
 from api.routes.graphql_door import GraphQLDoor, bearer
@@ -59,7 +61,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
             user_agent=request.headers.get("user-agent", ""),
         )
 
-    door = _Door(GraphQLDoor(build_schema(), connect, settings.origins))
+    cookie = SessionCookie(settings.public_url, settings.origins)
+    door = _Door(GraphQLDoor(build_schema(), connect, settings.origins, cookie))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -69,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             await mark_as_sandbox()
             await fill_empty_database(ports, passwords)
         await ports.live.start()
-        tasks = [asyncio.create_task(relay(ports))]
+        tasks = [asyncio.create_task(relay(ports)), asyncio.create_task(watch_open_sockets(ports))]
         if settings.worker == "on":
             ports.wake_worker = runner.wake
             tasks.append(asyncio.create_task(runner.run()))
@@ -81,7 +84,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
             yield
         finally:
             runner.stop()
-            tasks[0].cancel()
+            for task in tasks[:2]:
+                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await ports.live.stop()
             await database.disconnect()
@@ -102,7 +106,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         CORSMiddleware,
         allow_origins=settings.origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type", "accept-language"],
+        allow_headers=["authorization", "content-type", "accept-language", COOKIE_HEADER],
+        allow_credentials=True,
         max_age=600,
     )
     gate = Middleware(Gate, hosts=settings.hosts, origins=settings.origins)

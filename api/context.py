@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from graphql import GraphQLError
@@ -29,9 +29,25 @@ class RequestRefused(GraphQLError):
         super().__init__(render(locale, text_key, params), extensions={"code": code})
 
 
+class CookieSlot(Protocol):
+    """Where the answer to a browser's request takes the sign-in's cookie."""
+
+    def give(self, token: str, seconds: int) -> None:
+        """Have the browser keep the token for so long."""
+        ...
+
+    def clear(self) -> None:
+        """Have the browser drop the cookie."""
+        ...
+
+
 @dataclass
 class Connection:
-    """What is known of a request or a socket before any operation on it is run."""
+    """What is known of a request or a socket before any operation on it is run.
+
+    `from_cookie` says how `token` came. `cookie` is there for requests of an allowed origin, which a cookie may answer;
+    `wants_cookie` when such a request asks for one. `owner_id` and `sign_in_id` are whose a socket was opened as.
+    """
 
     ports: Ports
     passwords: Passwords
@@ -40,11 +56,19 @@ class Connection:
     token: str | None = None
     user_agent: str = ""
     connection_params: dict[str, Any] | None = None
+    from_cookie: bool = False
+    wants_cookie: bool = False
+    cookie: CookieSlot | None = None
+    owner_id: UUID | None = None
+    sign_in_id: UUID | None = None
 
     async def operation(self) -> Context:
         """Return the context of one operation; the sign-in is looked up again each time, so that ending it counts."""
-        viewer = await find_viewer(self.ports, self.token)
-        return Context(self, viewer)
+        return Context(self, await self.viewer())
+
+    async def viewer(self) -> Viewer | None:
+        """Return who is asking as of now, or None."""
+        return await find_viewer(self.ports, self.token, from_cookie=self.from_cookie)
 
 
 @dataclass
@@ -60,6 +84,8 @@ class Context:
     def __post_init__(self) -> None:
         if self.viewer is not None and self.viewer.account is not None:
             self._account_locale = self.viewer.account["locale"]
+        elif self.viewer is not None and self.viewer.staff is not None:
+            self._account_locale = self.viewer.staff.locale
 
     async def find(self, kind: NodeKind, key: UUID | None) -> Row | None:
         """Return the row of a key when the viewer may see it; many asked for at once take one statement."""
@@ -103,6 +129,11 @@ class Context:
         if self.viewer.roles.isdisjoint(roles):
             raise RequestRefused("FORBIDDEN", "errors.forbidden", self.locale)
         return self.viewer
+
+    def refuse_unless_enrolled(self) -> None:
+        """Raise RequestRefused for staff who have no second factor where one is demanded (rule 10)."""
+        if self.viewer is not None and self.viewer.may_only_enrol:
+            raise RequestRefused("FORBIDDEN", "second_factors.enrol_first", self.locale)
 
     def holder(self) -> UUID:
         """Return the id of the signed-in account; raises RequestRefused for everybody else."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
@@ -12,7 +13,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.domain.sign_ins import Lifetime, Lifetimes
+
 Sandbox = Literal["off", "on", "shared"]
+_DEFAULT = Lifetimes()
 
 
 class SettingsError(Exception):
@@ -41,6 +45,12 @@ class Settings(BaseSettings):
     worker: Literal["on", "off"] = "on"
     operator_name: str = "Correctional Billing Services"
     trusted_proxies: str = ""
+    sign_in_app_idle: timedelta = _DEFAULT.apps.idle
+    sign_in_app_absolute: timedelta = _DEFAULT.apps.absolute
+    sign_in_browser_idle: timedelta = _DEFAULT.browsers.idle
+    sign_in_browser_absolute: timedelta = _DEFAULT.browsers.absolute
+    sign_in_staff_idle: timedelta = _DEFAULT.staff.idle
+    sign_in_staff_absolute: timedelta = _DEFAULT.staff.absolute
 
     @field_validator("public_url")
     @classmethod
@@ -77,6 +87,25 @@ class Settings(BaseSettings):
             if real:
                 raise ValueError(f"SANDBOX=on must not run beside a real {real[0]}; SANDBOX=shared allows it")
         return self
+
+    @model_validator(mode="after")
+    def _lifetimes_fit_together(self) -> Self:
+        for name in ("app", "browser", "staff"):
+            idle, absolute = (getattr(self, f"sign_in_{name}_{kind}") for kind in ("idle", "absolute"))
+            if not timedelta(minutes=1) <= idle <= absolute:
+                raise ValueError(
+                    f"SIGN_IN_{name.upper()}_IDLE must be at least a minute and at most SIGN_IN_{name.upper()}_ABSOLUTE"
+                )
+        return self
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        """How long sign-ins last; given as ISO 8601 durations, like P30D or PT30M."""
+        return Lifetimes(
+            apps=Lifetime(self.sign_in_app_idle, self.sign_in_app_absolute),
+            browsers=Lifetime(self.sign_in_browser_idle, self.sign_in_browser_absolute),
+            staff=Lifetime(self.sign_in_staff_idle, self.sign_in_staff_absolute),
+        )
 
     @property
     def is_sandbox(self) -> bool:

@@ -61,6 +61,7 @@ def _ports(settings: Settings) -> Ports:
         return_urls=settings.return_to,
         operator_name=settings.operator_name,
         sandbox=settings.is_sandbox,
+        lifetimes=settings.lifetimes,
     )
 
 

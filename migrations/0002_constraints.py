@@ -25,6 +25,14 @@ class Migration(migrations.Migration):
             options={'table': 'account_phones', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A number on a service account. `live_phone` is the number while it is on it, else NULL: one account a number.'},
         ),
         ops.AlterModelOptions(
+            name='Activity',
+            options={'table': 'activity', 'app': 'models', 'pk_attr': 'id', 'table_description': 'One act. `action` names its text (`activity.<action>`), `params` fill it; no secret is among them.'},
+        ),
+        ops.AddConstraint(
+            model_name='Activity',
+            constraint=CheckConstraint(check="channel IN ('WEB', 'IOS', 'ANDROID', 'PHONE_AGENT', 'SMS', 'CHAT', 'SYSTEM')", name='activity_channel_known'),
+        ),
+        ops.AlterModelOptions(
             name='ApiKey',
             options={'table': 'api_keys', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A key of the phone switch or of a payment partner; its secret is a row of `sign_ins`.'},
         ),
@@ -77,12 +85,28 @@ class Migration(migrations.Migration):
             constraint=CheckConstraint(check='cost IS NULL OR cost >= 0', name='calls_cost'),
         ),
         ops.AlterModelOptions(
+            name='Challenge',
+            options={'table': 'challenges', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A sign-in whose password was right and whose code is still to come.'},
+        ),
+        ops.AddConstraint(
+            model_name='Challenge',
+            constraint=CheckConstraint(check='tries >= 0', name='challenges_tries'),
+        ),
+        ops.AlterModelOptions(
+            name='Consent',
+            options={'table': 'consents', 'app': 'models', 'pk_attr': 'id', 'table_description': "Proof of what was agreed to: the text's version and digest, in which language, when and how."},
+        ),
+        ops.AlterModelOptions(
             name='DueWork',
             options={'table': 'due_work', 'app': 'models', 'pk_attr': 'id', 'table_description': 'Work that falls due, unique by kind and key. A claim takes a lease and an attempt number; done rows are deleted.'},
         ),
         ops.AddConstraint(
             model_name='DueWork',
             constraint=CheckConstraint(check='attempt >= 0 AND failures >= 0', name='due_work_attempt'),
+        ),
+        ops.AlterModelOptions(
+            name='EmailChange',
+            options={'table': 'email_changes', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A new address that waits for its link; one per account, the newest.'},
         ),
         ops.AlterModelOptions(
             name='Facility',
@@ -165,6 +189,14 @@ class Migration(migrations.Migration):
             options={'table': 'outbox_events', 'app': 'models', 'pk_attr': 'id', 'table_description': "Something an account's watchers must be told, numbered per account, in the transaction it tells of."},
         ),
         ops.AlterModelOptions(
+            name='PasswordReset',
+            options={'table': 'password_resets', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A reset under way, for known and unknown addresses alike. `subject` is the keyed digest of the address;'},
+        ),
+        ops.AddConstraint(
+            model_name='PasswordReset',
+            constraint=CheckConstraint(check='code_tries >= 0 AND answer_tries >= 0', name='password_resets_tries'),
+        ),
+        ops.AlterModelOptions(
             name='Payment',
             options={'table': 'payments', 'app': 'models', 'pk_attr': 'id', 'table_description': "Money that comes in. Its id is the processor's idempotency key; `quote` is unique, so it is paid once."},
         ),
@@ -233,6 +265,10 @@ class Migration(migrations.Migration):
             constraint=CheckConstraint(check='amount > 0 AND total >= amount', name='quotes_amounts'),
         ),
         ops.AlterModelOptions(
+            name='RecoveryCode',
+            options={'table': 'recovery_codes', 'app': 'models', 'pk_attr': 'id', 'table_description': 'One code that stands in for the factor once; only its keyed digest is kept.'},
+        ),
+        ops.AlterModelOptions(
             name='SandboxClock',
             options={'table': 'sandbox_clock', 'app': 'models', 'pk_attr': 'id', 'table_description': "How far the sandbox's clock is ahead of the machine's, in seconds; one row."},
         ),
@@ -243,6 +279,10 @@ class Migration(migrations.Migration):
         ops.AlterModelOptions(
             name='SandboxMessage',
             options={'table': 'sandbox_messages', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A mail or text that the sandbox sent to nobody.'},
+        ),
+        ops.AlterModelOptions(
+            name='SecondFactor',
+            options={'table': 'second_factors', 'app': 'models', 'pk_attr': 'id', 'table_description': '`owner` is the id of an account or of a staff member. The secret is sealed with a key of the service; `last_step`'},
         ),
         ops.AlterModelOptions(
             name='SecurityAnswer',
@@ -262,7 +302,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='SignIn',
-            options={'table': 'sign_ins', 'app': 'models', 'pk_attr': 'id', 'table_description': "One bearer of a token. Only the token's SHA-256 is kept; the token has 256 random bits, so no salt is needed."},
+            options={'table': 'sign_ins', 'app': 'models', 'pk_attr': 'id', 'table_description': "One bearer of a token. `in_browser`: it came as a cookie; `proved_at`: the password was given last. Only the token's SHA-256 is kept; the token has 256 random bits, so no salt is needed."},
         ),
         ops.AddConstraint(
             model_name='SignIn',
@@ -270,6 +310,10 @@ class Migration(migrations.Migration):
         ),
         ops.AddConstraint(
             model_name='SignIn',
-            constraint=CheckConstraint(check='(account_id IS NULL) <> (key_id IS NULL)', name='sign_ins_one_bearer'),
+            constraint=CheckConstraint(check='(CASE WHEN account_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN key_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN staff_id IS NULL THEN 0 ELSE 1 END) = 1', name='sign_ins_one_bearer'),
+        ),
+        ops.AlterModelOptions(
+            name='StaffMember',
+            options={'table': 'staff_members', 'app': 'models', 'pk_attr': 'id', 'table_description': "Somebody of the operator's staff. `roles` are role codes; without a second factor they may only enrol one."},
         ),
     ]

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.auth.sign_ins import begin_sign_in, make_key
+from api.auth.sign_ins import Bearer, begin_sign_in, make_key
 from api.domain.accounts import Channel, Role
 from api.domain.ids import NodeKind, global_id, key_of
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause
@@ -92,14 +92,14 @@ async def holder(service: HasPorts, email: str = "ann@mail.test", locale: str = 
         " 'none', '2026-11', $3, 0, $3)",
         account_id, email, now, locale,
     )  # fmt: skip
-    token, sign_in_id = await begin_sign_in(now, account_id, device="", channel=Channel.WEB)
+    token, sign_in_id = await begin_sign_in(service.ports, Bearer(account_id, False, "", Channel.WEB, False))
     return Holder(service.ports, account_id, sign_in_id, token, email)
 
 
 async def begin_again(holder: Holder) -> Holder:
     """Sign the holder in anew, e.g. after the clock was moved past the end of the last sign-in."""
-    now = holder.ports.now()
-    token, sign_in_id = await begin_sign_in(now, holder.account_id, device="", channel=Channel.WEB)
+    bearer = Bearer(holder.account_id, False, "", Channel.WEB, False)
+    token, sign_in_id = await begin_sign_in(holder.ports, bearer)
     return replace(holder, token=token, sign_in_id=sign_in_id)
 
 

@@ -18,6 +18,7 @@ from uuid import UUID
 import structlog
 
 from api.adapters.broadcast import GAP, Broadcast, BroadcastUnavailable
+from api.adapters.sockets import Sockets
 
 CHANNEL = "events"
 MAILBOX_MAX = 64
@@ -56,6 +57,8 @@ class Watcher:
 
     def put(self, item: dict[str, Any] | None) -> None:
         """Leave an event. A reader that is too slow finds one request to read anew instead of a growing queue."""
+        if self._ended:
+            return
         if item is None or len(self._items) >= MAILBOX_MAX:
             self._items.clear()
             item = None
@@ -63,7 +66,7 @@ class Watcher:
         self._arrived.set()
 
     def end(self) -> None:
-        """Make the reader stop; what is in the mailbox is dropped."""
+        """Make the reader stop once it has read what came before; what comes later is dropped."""
         self._ended = True
         self._arrived.set()
 
@@ -73,7 +76,7 @@ class Watcher:
             self._arrived.clear()
             async with asyncio.timeout(timeout_seconds):
                 await self._arrived.wait()
-        if self._ended:
+        if not self._items:
             raise WatcherEnded
         return self._items.popleft()
 
@@ -88,6 +91,9 @@ class Live:
         self._wake = asyncio.Event()
         self._watchers: dict[str, set[Watcher]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self.sockets = Sockets()
+        self.gaps = 0
+        """How often messages may have been lost, ends of sign-ins among them."""
 
     async def start(self) -> None:
         """Begin to hear and to publish; returns once events arrive."""
@@ -131,6 +137,18 @@ class Live:
             if not watchers and self._watchers.get(str(account_id)) is watchers:
                 del self._watchers[str(account_id)]
 
+    def sign_ins(self) -> set[UUID]:
+        """Return the sign-ins that have an open socket or stream in this process."""
+        watchers = {watcher for watchers in self._watchers.values() for watcher in watchers}
+        return self.sockets.sign_ins() | {watcher.sign_in_id for watcher in watchers if watcher.sign_in_id}
+
+    def end_sign_in(self, sign_in_id: UUID) -> None:
+        """End what one sign-in has open in this process; a repeat changes nothing."""
+        for watcher in [watcher for watchers in self._watchers.values() for watcher in watchers]:
+            if watcher.sign_in_id == sign_in_id:
+                watcher.end()
+        self.sockets.end_sign_in(sign_in_id)
+
     @property
     def watcher_count(self) -> int:
         """How many readers there are, for the tests and the metrics."""
@@ -164,6 +182,7 @@ class Live:
                     _log.exception("an event could not be told")
 
     def _tell_everybody(self) -> None:
+        self.gaps += 1
         for watchers in list(self._watchers.values()):
             for watcher in watchers:
                 watcher.put(None)
@@ -175,12 +194,19 @@ class Live:
         if not isinstance(event, dict):
             _log.warning("a message on the channel is not an event")
             return
-        watchers = self._watchers.get(event.get("account", ""))
-        if not watchers:
+        if event.get("kind") == "sign_in_ended":
+            self._end(event)
             return
-        for watcher in list(watchers):
-            if event["kind"] == "sign_in_ended":
-                if event["sign_in"] in (None, str(watcher.sign_in_id)):
-                    watcher.end()
-            else:
-                watcher.put(event)
+        for watcher in list(self._watchers.get(event.get("account", ""), ())):
+            watcher.put(event)
+
+    def _end(self, event: dict[str, Any]) -> None:
+        """End one sign-in ("sign_in"), or with None all of the owner's but the one that is spared ("spared")."""
+        owner_id, spared = UUID(event["account"]), event.get("spared")
+        if event["sign_in"] is not None:
+            self.end_sign_in(UUID(event["sign_in"]))
+            return
+        for watcher in list(self._watchers.get(event["account"], ())):
+            if str(watcher.sign_in_id) != spared:
+                watcher.end()
+        self.sockets.end_owner(owner_id, spared=UUID(spared) if spared else None)

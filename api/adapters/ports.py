@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from api.adapters.mail import Mailer
 from api.adapters.payments import Processor
 from api.adapters.secrets import Secrets
 from api.adapters.sms import Texter
+from api.domain.sign_ins import Lifetimes
 
 
 @dataclass
@@ -30,6 +32,9 @@ class Ports(Committed):
     return_urls: tuple[str, ...]
     operator_name: str
     sandbox: bool
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    machine_seconds: Callable[[], float] = time.time
+    """Machine time, in seconds since 1970: a phone's codes know nothing of a sandbox's clock."""
     wake_worker: Callable[[], None] = field(default=lambda: None)
 
     def now(self) -> datetime:

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from api.adapters.clock import SandboxClock
-from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
+from api.adapters.database import Row, execute, fetch, fetch_one, read_json, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.auth.tokens import new_token, token_hash
 from api.domain.accounts import AccountStatus, Channel, Role
 
 TOKEN_LENGTH_MAX = 200
-SEEN_EVERY = timedelta(minutes=5)
-LIFETIME = {Channel.WEB: timedelta(days=14), Channel.IOS: timedelta(days=180), Channel.ANDROID: timedelta(days=180)}
-IDLE = {Channel.WEB: timedelta(days=1), Channel.IOS: timedelta(days=30), Channel.ANDROID: timedelta(days=30)}
+_FOREVER = datetime.max.replace(tzinfo=UTC)
+_HOLDER = frozenset({Role.CUSTOMER})
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A member of the operator's staff who is signed in."""
+
+    id: UUID
+    email: str
+    name: str
+    locale: str
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is asking. `account` is the holder's row as the database has it; None for a key."""
+    """Who is asking: a holder, a member of staff or a key. `account` is the holder's row as the database has it.
+
+    `channel` is what the sign-in came by; `proved_at` is when its bearer gave the password last.
+    `may_only_enrol`: staff without a second factor may set one up and sign out, and nothing else (rule 10).
+    """
 
     sign_in_id: UUID
     roles: frozenset[Role]
@@ -30,43 +45,93 @@ class Viewer:
     account: Row | None = None
     key_id: UUID | None = None
     expires_at: datetime | None = None
+    channel: Channel = Channel.SYSTEM
+    proved_at: datetime | None = None
+    staff: Staff | None = None
+    may_only_enrol: bool = False
+
+    @property
+    def owner_id(self) -> UUID | None:
+        """The id under which sockets and a second factor are kept; None for a key."""
+        return self.staff.id if self.staff else self.account_id
 
 
-_HOLDER = frozenset({Role.CUSTOMER})
-_FIND = """
-select s.id as sign_in_id, s.channel, s.last_seen_at, s.expires_at, s.ended_at, s.key_id, k.role as key_role,
-       c.ahead_seconds, a.*
+_COLUMNS = """s.id as sign_in_id, s.channel, s.last_seen_at, s.expires_at, s.ended_at, s.proved_at, s.key_id,
+       s.staff_id, s.in_browser, m.disabled_at as staff_disabled_at"""
+_JOINS = "left join accounts a on a.id = s.account_id left join staff_members m on m.id = s.staff_id"
+_FIND = f"""
+select {_COLUMNS}, k.role as key_role, c.ahead_seconds, m.email as staff_email, m.name as staff_name,
+       m.roles as staff_roles, m.locale as staff_locale, f.confirmed_at as staff_factor_at, a.*
   from sign_ins s
-  left join accounts a on a.id = s.account_id
+  {_JOINS}
+  left join second_factors f on f.owner = s.staff_id
   left join api_keys k on k.id = s.key_id
   left join sandbox_clock c on c.id = 1
  where s.token_hash = $1
 """
 
 
-async def find_viewer(ports: Ports, token: str | None) -> Viewer | None:
+async def find_viewer(ports: Ports, token: str | None, *, from_cookie: bool = False) -> Viewer | None:
     """Return who bears a token, or None for a missing, unknown, ended or expired one; one statement.
 
-    In the sandbox the same statement says where the clock stands, so that every process tells the same time.
+    A token that was given as a cookie is good as a cookie alone, and any other is not, so that neither a script nor
+    a planted cookie can turn one into the other. In the sandbox the same statement says where the clock stands, so
+    that every process tells the same time.
     """
     row = await fetch_one(_FIND, token_hash(token)) if token and len(token) <= TOKEN_LENGTH_MAX else None
     if row is None:
         await follow_sandbox_clock(ports)
         return None
     _set_clock(ports, row["ahead_seconds"])
-    now = ports.now()
-    last_seen_at = read_time(row["last_seen_at"])
-    expires_at = read_time(row["expires_at"]) if row["expires_at"] else None
-    if row["ended_at"] is not None or (expires_at is not None and expires_at <= now):
+    if _ends_at(ports, row) is None or bool(row["in_browser"]) is not from_cookie:
         return None
+    await _see(ports, row)
+    return _viewer(ports, row)
+
+
+def _viewer(ports: Ports, row: Row) -> Viewer:
     sign_in_id = read_uuid(row["sign_in_id"])
     if row["key_id"] is not None:
-        await _see(sign_in_id, last_seen_at, now)
         return Viewer(sign_in_id, frozenset({Role(row["key_role"])}), key_id=read_uuid(row["key_id"]))
-    if now - last_seen_at > IDLE[Channel(row["channel"])] or row["status"] != AccountStatus.ACTIVE.value:
+    common: dict[str, Any] = {
+        "expires_at": read_time(row["expires_at"]),
+        "channel": Channel(row["channel"]),
+        "proved_at": read_time(row["proved_at"]) if row["proved_at"] else None,
+    }
+    if row["staff_id"] is None:
+        return Viewer(sign_in_id, _HOLDER, account_id=read_uuid(row["id"]), account=row, **common)
+    return Viewer(
+        sign_in_id,
+        frozenset(Role(code) for code in read_json(row["staff_roles"])),
+        staff=Staff(read_uuid(row["staff_id"]), row["staff_email"], row["staff_name"], row["staff_locale"]),
+        # In the sandbox everybody knows the password of the demo staff anyway.
+        may_only_enrol=row["staff_factor_at"] is None and not ports.sandbox,
+        **common,
+    )
+
+
+def _ends_at(ports: Ports, row: Row) -> datetime | None:
+    """Return when a sign-in ends unless it is used again; None for one that lets nobody in any more."""
+    if row["ended_at"] is not None:
         return None
-    await _see(sign_in_id, last_seen_at, now)
-    return Viewer(sign_in_id, _HOLDER, account_id=read_uuid(row["id"]), account=row, expires_at=expires_at)
+    if row["key_id"] is not None:
+        return _FOREVER
+    is_staff = row["staff_id"] is not None
+    if row["staff_disabled_at"] is not None or (not is_staff and row["status"] != AccountStatus.ACTIVE.value):
+        return None
+    lifetime = ports.lifetimes.of(Channel(row["channel"]), is_staff=is_staff)
+    ends_at = min(read_time(row["expires_at"]), read_time(row["last_seen_at"]) + lifetime.idle)
+    return ends_at if ends_at > ports.now() else None
+
+
+async def lasting(ports: Ports, sign_in_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Return when each of these sign-ins ends unless it is used again; those that are over are left out."""
+    if not sign_in_ids:
+        return {}
+    places = ", ".join(f"${n + 1}" for n in range(len(sign_in_ids)))
+    rows = await fetch(f"select {_COLUMNS}, a.status from sign_ins s {_JOINS} where s.id in ({places})", *sign_in_ids)
+    ends = {read_uuid(row["sign_in_id"]): _ends_at(ports, row) for row in rows}
+    return {key: ends_at for key, ends_at in ends.items() if ends_at is not None}
 
 
 async def has_ended(sign_in_id: UUID) -> bool:
@@ -87,19 +152,35 @@ def _set_clock(ports: Ports, ahead_seconds: float | None) -> None:
         ports.clock.move_to(timedelta(seconds=ahead_seconds or 0.0))
 
 
-async def _see(sign_in_id: UUID, last_seen_at: datetime, now: datetime) -> None:
-    """Note that the bearer was here, at most once in five minutes: a write at each request would cost too much."""
-    if now - last_seen_at > SEEN_EVERY:
-        await execute("update sign_ins set last_seen_at = $1 where id = $2", now, sign_in_id)
+async def _see(ports: Ports, row: Row) -> None:
+    """Note that the bearer was here, as exactly as the lifetime asks for: a write at each request would cost much."""
+    lifetime = ports.lifetimes.of(Channel(row["channel"]), is_staff=row["staff_id"] is not None)
+    now = ports.now()
+    if now - read_time(row["last_seen_at"]) > lifetime.seen_every:
+        await execute("update sign_ins set last_seen_at = $1 where id = $2", now, read_uuid(row["sign_in_id"]))
 
 
-async def begin_sign_in(now: datetime, account_id: UUID, *, device: str, channel: Channel) -> tuple[str, UUID]:
+class Bearer(NamedTuple):
+    """Who signs in, from what: an account or a member of staff; `in_browser` when the token goes into a cookie."""
+
+    owner_id: UUID
+    is_staff: bool
+    device: str
+    channel: Channel
+    in_browser: bool
+
+
+async def begin_sign_in(ports: Ports, bearer: Bearer) -> tuple[str, UUID]:
     """Make a sign-in within the transaction under way; return its token, shown once, and its id."""
-    token, sign_in_id = new_token(), uuid7()
+    token, sign_in_id, now = new_token(), uuid7(), ports.now()
+    lifetime = ports.lifetimes.of(bearer.channel, is_staff=bearer.is_staff)
     await execute(
-        "insert into sign_ins (id, token_hash, account_id, key_id, device, channel, created_at, last_seen_at,"
-        " expires_at, ended_at) values ($1, $2, $3, null, $4, $5, $6, $6, $7, null)",
-        sign_in_id, token_hash(token), account_id, device[:200], channel.value, now, now + LIFETIME[channel],
+        "insert into sign_ins (id, token_hash, account_id, staff_id, key_id, device, channel, in_browser, proved_at,"
+        " created_at, last_seen_at, expires_at, ended_at)"
+        " values ($1, $2, $3, $4, null, $5, $6, $7, $8, $8, $8, $9, null)",
+        sign_in_id, token_hash(token), None if bearer.is_staff else bearer.owner_id,
+        bearer.owner_id if bearer.is_staff else None, bearer.device[:200], bearer.channel.value, bearer.in_browser,
+        now, now + lifetime.absolute,
     )  # fmt: skip
     return token, sign_in_id
 
@@ -111,8 +192,8 @@ async def make_key(now: datetime, name: str, role: Role, token: str | None = Non
         "insert into api_keys (id, name, role, created_at) values ($1, $2, $3, $4)", key_id, name, role.value, now
     )
     await execute(
-        "insert into sign_ins (id, token_hash, account_id, key_id, device, channel, created_at, last_seen_at,"
-        " expires_at, ended_at) values ($1, $2, null, $3, '', $4, $5, $5, null, null)",
-        uuid7(), token_hash(token), key_id, Channel.SYSTEM.value, now,
+        "insert into sign_ins (id, token_hash, account_id, key_id, device, channel, in_browser, created_at,"
+        " last_seen_at, expires_at, ended_at) values ($1, $2, null, $3, '', $4, $5, $6, $6, null, null)",
+        uuid7(), token_hash(token), key_id, Channel.SYSTEM.value, False, now,
     )  # fmt: skip
     return token

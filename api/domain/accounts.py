@@ -43,3 +43,6 @@ HOLDERS_CHANNELS = frozenset({Channel.WEB, Channel.IOS, Channel.ANDROID})
 
 KEY_ROLES = frozenset({Role.PHONE_SWITCH, Role.PAYMENT_PARTNER})
 """Roles that a key may have; each opens just its own mutations."""
+
+STAFF_ROLES = frozenset({Role.SUPPORT_AGENT, Role.BILLING_AGENT, Role.MARKETING, Role.COMPLIANCE, Role.ADMIN})
+"""Roles that members of staff may have, one or several."""

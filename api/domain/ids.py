@@ -24,6 +24,7 @@ class NodeKind(IntEnum):
     PAYMENT = 11
     PLAN = 12
     SUBSCRIPTION = 13
+    ACTIVITY = 14
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

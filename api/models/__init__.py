@@ -2,7 +2,11 @@
 
 MODULES = (
     "api.models.accounts",
+    "api.models.staff",
     "api.models.sign_ins",
+    "api.models.recovery",
+    "api.models.second_factors",
+    "api.models.activity",
     "api.models.facilities",
     "api.models.service_accounts",
     "api.models.ledger",

@@ -76,6 +76,12 @@ INDEXES = {
     "payments_by_service": "payments (service_account_id, settled_at)",
     "plan_subscriptions_by_account": "plan_subscriptions (account_id, id)",
     "outbox_events_unpublished": "outbox_events (published_at, created_at)",
+    "password_resets_by_expiry": "password_resets (expires_at)",
+    "recovery_codes_by_owner": "recovery_codes (owner)",
+    "challenges_by_expiry": "challenges (expires_at)",
+    "activity_by_account": "activity (account_id, id)",
+    "consents_by_account": "consents (account_id, kind)",
+    "sign_ins_by_staff": "sign_ins (staff_id, ended_at)",
     "due_work_by_due": "due_work (failed_at, due_at)",
     "sandbox_messages_by_recipient": "sandbox_messages (kind, recipient, id)",
 }

@@ -7,6 +7,7 @@ from tortoise import fields
 from api.domain.accounts import KEY_ROLES, Channel
 from api.models.accounts import Account
 from api.models.base import Row, holds, one_of
+from api.models.staff import StaffMember
 
 
 class ApiKey(Row):
@@ -22,7 +23,10 @@ class ApiKey(Row):
 
 
 class SignIn(Row):
-    """One bearer of a token. Only the token's SHA-256 is kept; the token has 256 random bits, so no salt is needed."""
+    """One bearer of a token. `in_browser`: it came as a cookie; `proved_at`: the password was given last.
+
+    Only the token's SHA-256 is kept; the token has 256 random bits, so no salt is needed.
+    """
 
     token_hash = fields.CharField(64, unique=True)
     account: fields.ForeignKeyNullableRelation[Account] = fields.ForeignKeyField(
@@ -31,6 +35,11 @@ class SignIn(Row):
     key: fields.ForeignKeyNullableRelation[ApiKey] = fields.ForeignKeyField(
         "models.ApiKey", on_delete=fields.RESTRICT, related_name="sign_ins", null=True
     )
+    staff: fields.ForeignKeyNullableRelation[StaffMember] = fields.ForeignKeyField(
+        "models.StaffMember", on_delete=fields.RESTRICT, related_name="sign_ins", null=True
+    )
+    in_browser = fields.BooleanField(default=False)
+    proved_at = fields.DatetimeField(null=True)
     device = fields.CharField(200, default="")
     channel = fields.CharField(16)
     created_at = fields.DatetimeField()
@@ -42,7 +51,11 @@ class SignIn(Row):
         table = "sign_ins"
         constraints = [
             one_of("sign_ins", "channel", Channel),
-            holds("sign_ins_one_bearer", "(account_id IS NULL) <> (key_id IS NULL)"),
+            holds(
+                "sign_ins_one_bearer",
+                "(CASE WHEN account_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN key_id IS NULL THEN 0 ELSE 1 END)"
+                " + (CASE WHEN staff_id IS NULL THEN 0 ELSE 1 END) = 1",
+            ),
         ]
 
 

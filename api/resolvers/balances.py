@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from api.domain.ids import NodeKind, key_of
+from api.resolvers.fields import HOLDER, subscription
 from api.schema.balances import BalanceUpdate
 from api.schema.scalars import Info
 from api.services.balances import watch
@@ -18,10 +19,11 @@ from api.services.service_accounts import find_service
 class BalancesSubscriptions:
     """Subscriptions to balances."""
 
-    @strawberry.subscription(
-        description="One service's balance, or those of all open services: first the state as it is, one SNAPSHOT "
+    @subscription(
+        "One service's balance, or those of all open services: first the state as it is, one SNAPSHOT "
         "each, then each change with the whole new state and its revision. "
-        "Ends when the sign-in is ended. For: CUSTOMER."
+        "Ends when the sign-in is ended.",
+        roles=HOLDER,
     )
     async def balance_changed(
         self,

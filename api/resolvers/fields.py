@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import Any
 
 import strawberry
@@ -12,13 +13,15 @@ from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
 from api.adapters.database import DatabaseUnavailable
-from api.domain.accounts import Role
+from api.domain.accounts import STAFF_ROLES, Role
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.schema.errors import Payload, user_errors
 
 HOLDER = (Role.CUSTOMER,)
 SWITCH = (Role.PHONE_SWITCH,)
 PARTNER = (Role.PAYMENT_PARTNER,)
+STAFF = tuple(sorted(STAFF_ROLES, key=list(Role).index))
+PEOPLE = (*HOLDER, *STAFF)
 
 _log = structlog.get_logger("api.resolvers")
 _running: set[asyncio.Future[Any]] = set()
@@ -31,22 +34,34 @@ def _note_end(task: asyncio.Future[Any]) -> None:
         _log.error("unexpected error after the client had gone", exc_info=error)
 
 
-class _Door(FieldExtension):
-    """Admits the declared roles and turns refusals into the payload's errors."""
+class Door(FieldExtension):
+    """Admits the declared roles and turns refusals into the payload's errors.
 
-    def __init__(self, roles: tuple[Role, ...], payload: type[Payload] | None) -> None:
+    `enrolling`: also for staff who may do nothing else yet than set up a second factor.
+    """
+
+    def __init__(
+        self, roles: tuple[Role, ...], payload: type[Payload] | None = None, *, enrolling: bool = False
+    ) -> None:
         self.roles = roles
         self.payload = payload
+        self.enrolling = enrolling
 
     def apply(self, field: StrawberryField) -> None:
         who = ", ".join(role.value for role in self.roles) if self.roles else "everybody"
         field.description = f"{field.description} For: {who}."
 
+    def admit(self, info: strawberry.Info) -> None:
+        """Raise RequestRefused unless the viewer may call the field."""
+        if not self.enrolling:
+            info.context.refuse_unless_enrolled()
+        if self.roles:
+            info.context.admit(self.roles)
+
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **arguments: Any
     ) -> Any:
-        if self.roles:
-            info.context.admit(self.roles)
+        self.admit(info)
         if self.payload is None:
             return await next_(source, info, **arguments)
         # A client that goes away must not stop a mutation half-way, e.g. between a payment's intent and its outcome.
@@ -65,11 +80,34 @@ class _Door(FieldExtension):
             return self.payload(errors=user_errors([fault], info.context.locale))
 
 
+class StreamDoor(Door):
+    """A door of subscriptions: it is passed before the stream begins."""
+
+    def resolve(self, next_: Callable[..., Any], source: Any, info: strawberry.Info, **arguments: Any) -> Any:
+        self.admit(info)
+        return next_(source, info, **arguments)
+
+    async def resolve_async(
+        self, next_: Callable[..., Any], source: Any, info: strawberry.Info, **arguments: Any
+    ) -> Any:
+        self.admit(info)
+        stream = next_(source, info, **arguments)
+        return await stream if isawaitable(stream) else stream
+
+
 def query(description: str, *, roles: tuple[Role, ...] = ()) -> Any:
     """Declare a root query for these roles, or for everybody; the description says so."""
-    return strawberry.field(description=description, extensions=[_Door(roles, None)])
+    return strawberry.field(description=description, extensions=[Door(roles)])
 
 
-def mutation(description: str, *, payload: type[Payload], roles: tuple[Role, ...] = ()) -> Any:
-    """Declare a mutation for these roles, or for everybody. What it refuses arrives in the payload's `errors`."""
-    return strawberry.mutation(description=description, extensions=[_Door(roles, payload)])
+def mutation(description: str, *, payload: type[Payload], roles: tuple[Role, ...] = (), enrolling: bool = False) -> Any:
+    """Declare a mutation for these roles, or for everybody. What it refuses arrives in the payload's `errors`.
+
+    `enrolling`: staff without a second factor may call it too.
+    """
+    return strawberry.mutation(description=description, extensions=[Door(roles, payload, enrolling=enrolling)])
+
+
+def subscription(description: str, *, roles: tuple[Role, ...] = ()) -> Any:
+    """Declare a subscription for these roles, or for everybody; others are refused before it begins."""
+    return strawberry.subscription(description=description, extensions=[StreamDoor(roles)])

@@ -6,7 +6,11 @@ from typing import Annotated
 
 import strawberry
 
-from api.resolvers.fields import mutation
+from api.domain.ids import NodeKind
+from api.resolvers.fields import HOLDER, mutation
+from api.resolvers.inputs import key_in
+from api.resolvers.sessions import hand_over
+from api.schema.account_payloads import AccountPayload
 from api.schema.errors import AcceptedPayload
 from api.schema.scalars import Info
 from api.schema.sign_ups import SessionPayload, SignInInput
@@ -19,7 +23,8 @@ class SignInsMutations:
 
     @mutation(
         "Signs in. INVALID_CREDENTIALS never says whether the address is known; EMAIL_NOT_VERIFIED comes only with the "
-        "right password of a sign-up that waits for its link; RATE_LIMITED after too many tries.",
+        "right password of a sign-up that waits for its link; RATE_LIMITED after too many tries. With a second factor "
+        "it gives a `challenge` instead of a sign-in. Staff sign in here too.",
         payload=SessionPayload,
     )
     async def sign_in(
@@ -34,13 +39,17 @@ class SignInsMutations:
             device=connection.user_agent if input.device is None else input.device,
             channel=input.channel,
             client_address=connection.client_address,
+            in_browser=connection.wants_cookie,
         )
-        return SessionPayload.of(begun)
+        if isinstance(begun, sign_ins.Challenged):
+            return SessionPayload(challenge=begun.challenge)
+        return await hand_over(info.context, begun)
 
     @mutation(
         "Ends the sign-in that asks, and its open sockets, at once. Accepted also when there is none, so it may be "
-        "repeated; a key is not ended by it.",
+        "repeated; a key is not ended by it. A browser's cookie goes with it.",
         payload=AcceptedPayload,
+        enrolling=True,
     )
     async def sign_out(
         self,
@@ -52,4 +61,20 @@ class SignInsMutations:
         context = info.context
         if context.viewer is not None:
             await sign_ins.sign_out(context.ports, context.viewer, everywhere=everywhere)
+        if context.connection.from_cookie and context.connection.cookie is not None:
+            context.connection.cookie.clear()
         return AcceptedPayload(accepted=True)
+
+    @mutation(
+        "Ends one of the account's sign-ins, and its open sockets, at once; see `security.sessions`. It may be "
+        "repeated. NOT_FOUND for any other id.",
+        payload=AccountPayload,
+        roles=HOLDER,
+    )
+    async def revoke_session(
+        self, info: Info, session_id: Annotated[strawberry.ID, strawberry.argument(description="Which one.")]
+    ) -> AccountPayload:
+        holder = info.context.holder()
+        await sign_ins.revoke_sign_in(info.context.ports, holder, key_in(session_id, NodeKind.SIGN_IN, "sessionId"))
+        assert info.context.viewer is not None
+        return AccountPayload.of(info.context.viewer.account)

@@ -22,15 +22,17 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import SubscribeMessage
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
 from strawberry.types.unset import UNSET
 
-from api.auth.sign_ins import find_viewer
+from api.adapters.sockets import Socket as OpenSocket
 from api.context import Connection
+from api.routes.cookies import ResponseCookie, SessionCookie
 from api.routes.refusals import refusal
 
 SEND_SECONDS_MAX = 3.0
 """A reader that stalls for longer loses its socket: its queue would only grow."""
+LAST_WORD_SECONDS_MAX = 0.5
 INIT_SECONDS_MAX = timedelta(seconds=10)
 OPERATIONS_MAX = 50
 ID_LENGTH_MAX = 100
@@ -66,8 +68,37 @@ class _Socket(ASGIWebSocketAdapter):
             self.life.reschedule(asyncio.get_running_loop().time())
 
 
-class _Protocol(BaseGraphQLTransportWSHandler[Any, None]):
-    """graphql-transport-ws, with messages of the wrong shape answered by 4400 instead of an exception."""
+class _Protocol(BaseGraphQLTransportWSHandler[Connection, None]):
+    """graphql-transport-ws, with messages of the wrong shape answered by 4400 instead of an exception.
+
+    A socket that somebody signed in on ends with that sign-in, by 4403.
+    """
+
+    _open: OpenSocket | None = None
+    _ending: asyncio.Task[None] | None = None
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged and self._open is None and self.context.sign_in_id is not None:
+            self._open = OpenSocket(self.context.owner_id, self.context.sign_in_id, self._end)
+            self.context.ports.live.sockets.add(self._open)
+
+    async def shutdown(self) -> None:
+        if self._open is not None:
+            self.context.ports.live.sockets.remove(self._open)
+        await super().shutdown()
+
+    def _end(self) -> None:
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._close())
+
+    async def _close(self) -> None:
+        # What was under way says its last, e.g. the answer of the mutation that ended the sign-in.
+        tasks = [operation.task for operation in self.operations.values() if operation.task]
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WORD_SECONDS_MAX)
+        with contextlib.suppress(WebSocketDisconnected):
+            await self.websocket.close(code=4403, reason="Forbidden")
 
     async def handle(self) -> None:
         assert isinstance(self.websocket, _Socket)
@@ -123,7 +154,13 @@ class GraphQLDoor(GraphQL[Any, None]):
     websocket_adapter_class = _Socket
     graphql_transport_ws_handler_class = _Protocol
 
-    def __init__(self, schema: Any, connect: Callable[[Request | WebSocket], Connection], origins: tuple[str, ...]):
+    def __init__(
+        self,
+        schema: Any,
+        connect: Callable[[Request | WebSocket], Connection],
+        origins: tuple[str, ...],
+        cookie: SessionCookie,
+    ) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -134,6 +171,7 @@ class GraphQLDoor(GraphQL[Any, None]):
             allowed_origins=origins,
         )
         self._connect = connect
+        self._cookie = cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -142,8 +180,13 @@ class GraphQLDoor(GraphQL[Any, None]):
         if scope["method"] != "POST":
             await refusal(405, "Ask by POST", headers={"allow": "POST"})(scope, receive, send)
             return
+        request = Request(scope, receive)
+        if self._cookie.is_misused(request):
+            message = "The sign-in cookie needs an Origin that is allowed"
+            await refusal(403, message, "FORBIDDEN")(scope, receive, send)
+            return
         try:
-            response: Response = await self.run(Request(scope, receive))
+            response: Response = await self.run(request)
         except HTTPException as error:
             response = refusal(error.status_code, error.reason)
         except UnicodeDecodeError:
@@ -151,16 +194,27 @@ class GraphQLDoor(GraphQL[Any, None]):
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Any) -> Connection:
-        return self._connect(request)
+        connection = self._connect(request)
+        if (token := self._cookie.token(request)) is not None:
+            connection.token, connection.from_cookie = token, True
+        if request.scope["type"] == "http" and self._cookie.is_allowed(request):
+            connection.cookie = ResponseCookie(self._cookie, response)
+            connection.wants_cookie = self._cookie.is_wanted(request)
+        return connection
 
     async def on_ws_connect(self, context: Connection) -> Any:
-        """Refuse a token that nobody bears; without one, the socket serves what everybody may ask."""
+        """Refuse a token that nobody bears; without one, the socket serves what everybody may ask.
+
+        So does one whose cookie is stale: the browser cannot leave it out.
+        """
         params = context.connection_params or {}
         given = next((value for name, value in params.items() if name.lower() == "authorization"), None)
-        if given is None:
-            return UNSET
-        context.token = bearer(given) if isinstance(given, str) else None
-        if context.token is None or await find_viewer(context.ports, context.token) is None:
+        if given is not None:
+            context.token, context.from_cookie = bearer(given) if isinstance(given, str) else None, False
+        viewer = await context.viewer()
+        if viewer is not None:
+            context.sign_in_id, context.owner_id = viewer.sign_in_id, viewer.owner_id
+        elif given is not None or (context.token is not None and not context.from_cookie):
             raise ConnectionRejectionError
         return UNSET
 

@@ -27,6 +27,7 @@ from api.services.balances import open_balances
 from api.services.payment_methods import methods_of
 from api.services.payments import payments_page
 from api.services.plans import subscriptions_of
+from api.services.second_factors import is_enabled
 from api.services.service_accounts import services_of
 from api.services.sign_ins import open_sign_ins
 from api.services.sign_ups import question_codes
@@ -116,11 +117,15 @@ class Security:
     password_changed_at: datetime = strawberry.field(description="When the present password was chosen.")
     account_key: strawberry.Private[UUID]
 
+    @strawberry.field(description="True when signing in asks for a code of the second factor; see `enableMfa`.")
+    async def mfa_enabled(self) -> bool:
+        return await is_enabled(self.account_key)
+
     @strawberry.field(description="The questions that the holder answered. The answers are hashed and never returned.")
     async def security_questions(self) -> list[SecurityQuestion]:
         return [SecurityQuestion(code=code) for code in await question_codes(self.account_key)]
 
-    @strawberry.field(description="The sign-ins that are open, the one used last first; at most a hundred.")
+    @strawberry.field(description="The sign-ins that are open, the one used last first; at most fifty.")
     async def sessions(self, info: Info) -> list[Session]:
         viewer = info.context.viewer
         rows = await open_sign_ins(info.context.ports, self.account_key)

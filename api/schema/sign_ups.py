@@ -10,7 +10,7 @@ from api.domain.security_questions import SecurityAnswer
 from api.domain.sign_ups import Credentials, Profile
 from api.schema.accounts import Account, Session
 from api.schema.errors import Payload
-from api.services.sign_ins import SignedIn
+from api.services.sign_in_begins import SignedIn
 from api.services.sign_ups import Stages
 
 
@@ -107,16 +107,28 @@ class SignInInput:
     channel: Channel = strawberry.field(default=Channel.WEB, description="WEB, IOS or ANDROID; others are refused.")
 
 
-@strawberry.type(description="A sign-in that has begun or goes on.")
+@strawberry.type(description="A sign-in that has begun or goes on, or a challenge that comes before it.")
 class SessionPayload(Payload):
     token: str | None = strawberry.field(
         default=None,
-        description="Opaque; send it as `Authorization: Bearer TOKEN`. Shown once; null where the present one goes on.",
+        description="Opaque; send it as `Authorization: Bearer TOKEN`. Shown once; null where the present one goes on, "
+        "and where a browser asked for a cookie instead, by the header `X-Session: cookie` of a request whose Origin "
+        "is allowed.",
     )
-    session: Session | None = strawberry.field(default=None, description="The sign-in; null when it was refused.")
-    account: Account | None = strawberry.field(default=None, description="The account; null when it was refused.")
+    session: Session | None = strawberry.field(default=None, description="The sign-in; null when there is none yet.")
+    account: Account | None = strawberry.field(
+        default=None, description="The account; null when there is no sign-in yet, and for staff."
+    )
+    challenge: str | None = strawberry.field(
+        default=None,
+        description="Set when a second factor is asked for: within five minutes, give it to `answerChallenge` with a "
+        "code. Then all else is null.",
+    )
 
     @staticmethod
-    def of(begun: SignedIn) -> SessionPayload:
-        session = Session.of(begun.sign_in, current_id=begun.sign_in_id)
-        return SessionPayload(token=begun.token, session=session, account=Account.of(begun.account))
+    def of(begun: SignedIn, *, by_cookie: bool = False) -> SessionPayload:
+        return SessionPayload(
+            token=None if by_cookie else begun.token,
+            session=Session.of(begun.sign_in, current_id=begun.sign_in_id),
+            account=Account.of(begun.account) if begun.account else None,
+        )

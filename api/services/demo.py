@@ -1,4 +1,4 @@
-"""Demo data for the sandbox: a family with money, calls and a plan, and the keys of the phone switch and a partner.
+"""Demo data for the sandbox: a family with money, calls and a plan, staff, the keys of the phone switch and a partner.
 
 It goes the way that real data go, through the use cases, so the ledger of a sandbox is as true as any.
 """
@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
+from api.auth.emails import Email
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import make_key
 from api.domain.accounts import Role
@@ -24,6 +25,7 @@ from api.services import calls, payments
 from api.services.payment_methods import add_method
 from api.services.quotes import quote_payment
 from api.services.service_accounts import open_service
+from api.services.staff import insert_staff
 
 EMAIL = "demo@example.com"
 PASSWORD = "Demo-pass-1"  # noqa: S105
@@ -32,6 +34,11 @@ PHONE = "+15055550123"
 KEYS = (
     ("demo-switch", Role.PHONE_SWITCH, "demo-switch-key"),
     ("demo-partner", Role.PAYMENT_PARTNER, "demo-partner-key"),
+)
+STAFF = (
+    ("agent@example.com", "Alex Agent", (Role.SUPPORT_AGENT, Role.BILLING_AGENT)),
+    ("marketing@example.com", "Morgan Marketing", (Role.MARKETING,)),
+    ("admin@example.com", "Ada Admin", (Role.ADMIN,)),
 )
 ANSWERS = (("first_pet", "Biscuit"), ("birth_city", "Santa Fe"), ("favorite_movie", "The Secret of Roan Inish"))
 FACILITIES = (
@@ -45,16 +52,19 @@ async def fill_empty_database(ports: Ports, passwords: Passwords) -> bool:
     """Fill a database that has no accounts; return whether it was empty. Two at once fill it once."""
     if await fetch_one("select id from accounts limit 1") or await fetch_one("select id from api_keys limit 1"):
         return False
+    staff_hashes = [await passwords.hash_password(PASSWORD) for _ in STAFF]
     hashes = await passwords.hash_password(PASSWORD), await passwords.hash_short("passcode", PASSCODE)
     answers = [(code, await passwords.hash_short("answer", answer)) for code, answer in ANSWERS]
-    account_id = await _people_and_places(ports, hashes, answers)
+    account_id = await _people_and_places(ports, hashes, answers, staff_hashes)
     if account_id is not None:
         await _money(ports, account_id)
     return account_id is not None
 
 
 @transactional
-async def _people_and_places(ports: Ports, hashes: tuple[str, str], answers: list[tuple[str, str]]) -> UUID | None:
+async def _people_and_places(
+    ports: Ports, hashes: tuple[str, str], answers: list[tuple[str, str]], staff_hashes: list[str]
+) -> UUID | None:
     now = ports.now()
     account_id = uuid7()
     inserted = await execute(
@@ -72,6 +82,8 @@ async def _people_and_places(ports: Ports, hashes: tuple[str, str], answers: lis
             "insert into security_answers (id, account_id, question_code, answer_hash) values ($1, $2, $3, $4)",
             uuid7(), account_id, code, answer_hash,
         )  # fmt: skip
+    for (email, name, roles), staff_hash in zip(STAFF, staff_hashes, strict=True):
+        await insert_staff(now, Email(email, email), name, staff_hash, roles)
     for name, role, token in KEYS:
         await make_key(now, name, role, token)
     products = json.dumps([Product.ADVANCE_CONNECT.value, Product.VIDEO_CONNECT.value])

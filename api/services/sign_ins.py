@@ -6,32 +6,31 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from api.adapters.database import Row, execute, fetch, fetch_one, read_time, read_uuid, transactional
+from api.adapters.database import Row, fetch, fetch_one, read_time, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import normalise_email
-from api.auth.limits import Limit, client_of, count_try, forget, subject_of, take_back
 from api.auth.passwords import Passwords
-from api.auth.sign_ins import IDLE, Viewer, begin_sign_in
-from api.domain.accounts import HOLDERS_CHANNELS, AccountStatus, Channel
+from api.auth.sign_ins import Bearer, Viewer
+from api.domain.accounts import HOLDERS_CHANNELS, Channel
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.passwords import password_is_too_long
 from api.domain.plain_text import is_printable
 from api.domain.sign_up_data import sign_up_data
-from api.services.outbox import tell
+from api.services.challenges import open_challenge
+from api.services.owners import Owner, guess, guessed_right, lock_owner, owner_of_email
+from api.services.second_factors import is_enabled
+from api.services.sign_in_begins import SignedIn, begin, end
 from api.services.sign_ups import newest_waiting
 
-LISTED_MAX = 100
+LISTED_MAX = 50
 _DEVICE_LENGTH_MAX = 200
 _WRONG = Fault(ErrorCode.INVALID_CREDENTIALS, "errors.invalid_credentials", ("input",))
 
 
-class SignedIn(NamedTuple):
-    """A new sign-in: its token, shown this once, its id and row, and the account's row."""
+class Challenged(NamedTuple):
+    """The password was right, and a code of the second factor is still to come: the challenge's token, shown once."""
 
-    token: str
-    sign_in_id: UUID
-    sign_in: Row
-    account: Row
+    challenge: str
 
 
 async def sign_in(
@@ -43,37 +42,29 @@ async def sign_in(
     device: str,
     channel: Channel,
     client_address: str,
-) -> SignedIn:
-    """Begin a sign-in; each call begins another one.
+    in_browser: bool = False,
+) -> SignedIn | Challenged:
+    """Begin a sign-in of a holder or of staff, or ask for a second factor; each call begins another one.
 
     Raises Refused: INVALID_CREDENTIALS, with the same work done whether the address is unknown, its account is not
     open or the password is wrong; EMAIL_NOT_VERIFIED for the right password of the newest sign-up that waits;
     RATE_LIMITED, and then no password is looked at; TOO_LONG or INVALID for what no account could have.
+    `in_browser`: the token will go into a cookie.
     """
     refuse_if(fault.under("input") for fault in _input_faults(password, channel))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
-    tries = [(Limit.SIGN_INS_PER_CLIENT, client_of(client_address))]
+    await guess(ports, address.key if address else None, client_address)
+    owner = waiting = None
     if address is not None:
-        tries.append((Limit.SIGN_INS_PER_ACCOUNT, address.key))
-    await count_try(ports, *tries)
-    account = waiting = None
-    if address is not None:
-        account = await fetch_one(
-            "select id, password_hash from accounts where email_key = $1 and status = $2",
-            address.key, AccountStatus.ACTIVE.value,
-        )  # fmt: skip
+        owner = await owner_of_email(address.key)
         waiting = await newest_waiting(ports.now(), address.key)
-    kept = account or waiting
-    if not await passwords.check_password(password, kept["password_hash"] if kept else None):
+    kept = owner.password_hash if owner else waiting["password_hash"] if waiting else None
+    if not await passwords.check_password(password, kept):
         raise Refused(_WRONG)
-    if account is None:
+    if owner is None:
         raise Refused(Fault(ErrorCode.EMAIL_NOT_VERIFIED, "errors.email_not_verified", ("input", "email")))
-    assert address is not None
-    counter = subject_of(ports, Limit.SIGN_INS_PER_ACCOUNT, address.key)
-    client = client_of(client_address)
-    return await _begin(
-        ports, read_uuid(account["id"]), account["password_hash"], counter, client, _plain(device), channel
-    )
+    bearer = Bearer(owner.id, owner.is_staff, _plain(device), channel, in_browser)
+    return await _begin(ports, owner, bearer, client_address)
 
 
 @transactional
@@ -82,25 +73,31 @@ async def sign_out(ports: Ports, viewer: Viewer, *, everywhere: bool) -> None:
 
     A repeat changes nothing.
     """
-    if viewer.account_id is None:
+    if viewer.owner_id is None:
         return
-    await end_sign_ins(ports, viewer.account_id, None if everywhere else viewer.sign_in_id)
+    sign_in_id = None if everywhere else viewer.sign_in_id
+    await end(ports, viewer.owner_id, sign_in_id, is_staff=viewer.staff is not None)
 
 
-async def end_sign_ins(ports: Ports, account_id: UUID, sign_in_id: UUID | None) -> None:
-    """End one sign-in of an account, or with None all of them, within the transaction under way."""
-    now = ports.now()
-    query = "update sign_ins set ended_at = $1 where account_id = $2 and ended_at is null"
-    if sign_in_id is None:
-        ended = await execute(query, now, account_id)
-    else:
-        ended = await execute(f"{query} and id = $3", now, account_id, sign_in_id)
-    if ended:
-        await tell(account_id, "sign_in_ended", {"sign_in": str(sign_in_id) if sign_in_id else None})
+@transactional
+async def revoke_sign_in(ports: Ports, account_id: UUID, sign_in_id: UUID) -> None:
+    """End one of the account's own sign-ins, and its sockets; a repeat changes nothing.
+
+    Raises Refused with NOT_FOUND for any other id.
+    """
+    own = await fetch_one("select id from sign_ins where id = $1 and account_id = $2", sign_in_id, account_id)
+    if own is None:
+        raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", ("sessionId",)))
+    await end(ports, account_id, sign_in_id)
+
+
+async def end_sign_ins(ports: Ports, account_id: UUID, sign_in_id: UUID | None) -> int:
+    """End one sign-in of an account, or with None all of them, within the transaction under way; return how many."""
+    return await end(ports, account_id, sign_in_id)
 
 
 async def open_sign_ins(ports: Ports, account_id: UUID) -> Sequence[Row]:
-    """Return the account's sign-ins that still let somebody in, the one used last first; at most a hundred."""
+    """Return the account's sign-ins that still let somebody in, the one used last first; at most fifty."""
     now = ports.now()
     rows = await fetch(
         "select id, device, channel, created_at, last_seen_at, expires_at from sign_ins"
@@ -108,7 +105,9 @@ async def open_sign_ins(ports: Ports, account_id: UUID) -> Sequence[Row]:
         " order by last_seen_at desc, id desc limit $3",
         account_id, now, LISTED_MAX,
     )  # fmt: skip
-    return [row for row in rows if now - read_time(row["last_seen_at"]) <= IDLE[Channel(row["channel"])]]
+    return [
+        row for row in rows if now - read_time(row["last_seen_at"]) < ports.lifetimes.of(Channel(row["channel"])).idle
+    ]
 
 
 def _input_faults(password: str, channel: Channel) -> list[Fault]:
@@ -129,19 +128,12 @@ def _plain(device: str) -> str:
 
 
 @transactional
-async def _begin(
-    ports: Ports, account_id: UUID, checked_hash: str, counter: str, client: str, device: str, channel: Channel
-) -> SignedIn:
-    # While the password was being checked the account may have been closed, or have got another password.
-    account = await fetch_one(
-        "select * from accounts where id = $1 and status = $2 and password_hash = $3 for update",
-        account_id, AccountStatus.ACTIVE.value, checked_hash,
-    )  # fmt: skip
-    if account is None:
+async def _begin(ports: Ports, owner: Owner, bearer: Bearer, client_address: str) -> SignedIn | Challenged:
+    row = await lock_owner(owner)
+    if row is None:
         raise Refused(_WRONG)
-    token, sign_in_id = await begin_sign_in(ports.now(), account_id, device=device, channel=channel)
-    await forget(counter)
-    await take_back(ports, Limit.SIGN_INS_PER_CLIENT, client)
-    begun = await fetch_one("select * from sign_ins where id = $1", sign_in_id)
-    assert begun is not None
-    return SignedIn(token, sign_in_id, begun, account)
+    if await is_enabled(owner.id):
+        # The account's count stays until the code was right too, or a known password would buy endless challenges.
+        return Challenged(await open_challenge(ports, bearer))
+    await guessed_right(ports, owner.email_key, client_address)
+    return await begin(ports, bearer, row)

@@ -35,6 +35,7 @@ from api.domain.sign_ups import (
 )
 from api.models.accounts import Account
 from api.models.accounts import SecurityAnswer as AnswerRow
+from api.services.addresses_taken import is_staff_address
 from api.services.mails import Link, mailable_name, mailable_time, queue_mail
 
 LINK_LIFETIME = timedelta(hours=24)
@@ -193,7 +194,11 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
     if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email.key) is not None:
         # Without a mail it could not be confirmed, and it would end an older one whose link is in somebody's hands.
         return
-    owner = await fetch_one("select email, locale from accounts where email_key = $1", email.key)
+    owner = await fetch_one(
+        "select email, locale from accounts where email_key = $1"
+        " union all select email, locale from staff_members where email_key = $1",
+        email.key,
+    )
     if owner is not None:
         params = {"tried_at": mailable_time(now)}
         key = f"email-taken-{uuid7()}"
@@ -273,6 +278,9 @@ async def _open_account(ports: Ports, hash_of_token: str, client: str) -> None:
         )
     except IntegrityError:
         raise Refused(Fault(ErrorCode.TOKEN_INVALID, "errors.token_invalid", ("token",))) from None
+    # An address is a customer's or a member of staff's, never both; the latter may have been made since the sign-up.
+    if await is_staff_address(row["email_key"]):
+        raise Refused(Fault(ErrorCode.TOKEN_INVALID, "errors.token_invalid", ("token",)))
     for code, kept in read_json(row["answers"]):
         await AnswerRow.create(account_id=account.id, question_code=code, answer_hash=kept)
     await execute("delete from pending_sign_ups where email_key = $1", row["email_key"])

@@ -21,7 +21,7 @@ from api.adapters.payments_simulated import SimulatedProcessor
 from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import SandboxMailer, SandboxTexter
 from api.adapters.secrets import Secrets
-from api.auth.sign_ins import begin_sign_in, make_key
+from api.auth.sign_ins import Bearer, begin_sign_in, make_key
 from api.domain.accounts import Channel, Role
 from api.domain.ids import NodeKind, global_id
 from api.domain.service_accounts import Product
@@ -122,5 +122,5 @@ async def _account(ports: Ports, number: int) -> tuple[UUID, str]:
         " $3, 'none', '1', $3, 0, $3)",
         account, email, now,
     )  # fmt: skip
-    token, _ = await begin_sign_in(now, account, device="hammer", channel=Channel.IOS)
+    token, _ = await begin_sign_in(ports, Bearer(account, False, "hammer", Channel.IOS, False))
     return account, token

@@ -11,6 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
+from api.auth.tokens import token_hash
 from api.domain.ids import NodeKind, key_of
 from tests.live_servers import audit, live_server
 from tests.served.client import Api
@@ -62,7 +63,10 @@ async def test_what_is_paid_and_called_at_one_process_is_seen_at_the_other(first
     assert [update["cause"] for update in updates] == ["PAYMENT_PENDING", "FUNDED", "CALL_STARTED", "CALL_RELEASED"]
 
 
-async def test_signing_out_at_one_process_ends_the_streams_at_the_other(first: Api, second: Api) -> None:
+@pytest.mark.rule("10")
+async def test_signing_out_at_one_process_ends_streams_and_sockets_at_the_other_within_2_seconds(
+    first: Api, second: Api
+) -> None:
     token = await sign_in(first)
     async with first.socket(token) as socket:
         stream = await socket.subscribe(BALANCE_CHANGED)
@@ -70,7 +74,20 @@ async def test_signing_out_at_one_process_ends_the_streams_at_the_other(first: A
 
         await second.ask("mutation { signOut { accepted } }", by=token)
 
-        assert (await stream.message(5))["type"] == "complete"
+        async with asyncio.timeout(2):
+            assert (await stream.message())["type"] == "complete"
+            assert await socket.closed() == 4403
+
+
+@pytest.mark.rule("10")
+async def test_an_end_that_no_process_was_told_of_is_found_at_the_next_look_at_all(pair: Pair, first: Api) -> None:
+    token = await sign_in(first)
+    async with first.socket(token) as socket:
+        connection = await asyncpg.connect(pair.database_url)
+        await connection.execute("update sign_ins set ended_at = now() where token_hash = $1", token_hash(token))
+        await connection.close()
+
+        assert await socket.closed() == 4403
 
 
 async def test_an_event_that_a_dead_process_left_behind_is_published_by_the_others(pair: Pair, first: Api) -> None:
