@@ -9,11 +9,12 @@ from uuid import UUID
 from api.adapters.database import Row, execute, fetch, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import normalise_email
-from api.auth.limits import Limit, client_of, count_try, forget, subject_of, take_back
+from api.auth.limits import Limit, client_of, count_try, guess, guessed_right
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import IDLE, Viewer, begin_sign_in
 from api.domain.accounts import HOLDERS_CHANNELS, AccountStatus, Channel
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
+from api.domain.guesses import Guess
 from api.domain.passwords import password_is_too_long
 from api.domain.plain_text import is_printable
 from api.domain.sign_up_data import sign_up_data
@@ -48,16 +49,15 @@ async def sign_in(
 
     Raises Refused: INVALID_CREDENTIALS, with the same work done whether the address is unknown, its account is not
     open or the password is wrong; EMAIL_NOT_VERIFIED for the right password of the newest sign-up that waits;
-    RATE_LIMITED, and then no password is looked at; TOO_LONG or INVALID for what no account could have.
+    RATE_LIMITED or LOCKED, and then no password is looked at; TOO_LONG or INVALID for what no account could have.
     """
     refuse_if(fault.under("input") for fault in _input_faults(password, channel))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
-    tries = [(Limit.SIGN_INS_PER_CLIENT, client_of(client_address))]
-    if address is not None:
-        tries.append((Limit.SIGN_INS_PER_ACCOUNT, address.key))
-    await count_try(ports, *tries)
     account = waiting = None
-    if address is not None:
+    if address is None:
+        await count_try(ports, (Limit.GUESSES_PER_CLIENT, client_of(client_address)))
+    else:
+        await guess(ports, address.key, client_address, Guess.PASSWORD)
         account = await fetch_one(
             "select id, password_hash from accounts where email_key = $1 and status = $2",
             address.key, AccountStatus.ACTIVE.value,
@@ -69,11 +69,7 @@ async def sign_in(
     if account is None:
         raise Refused(Fault(ErrorCode.EMAIL_NOT_VERIFIED, "errors.email_not_verified", ("input", "email")))
     assert address is not None
-    counter = subject_of(ports, Limit.SIGN_INS_PER_ACCOUNT, address.key)
-    client = client_of(client_address)
-    return await _begin(
-        ports, read_uuid(account["id"]), account["password_hash"], counter, client, _plain(device), channel
-    )
+    return await _begin(ports, account, address.key, client_address, _plain(device), channel)
 
 
 @transactional
@@ -130,18 +126,17 @@ def _plain(device: str) -> str:
 
 @transactional
 async def _begin(
-    ports: Ports, account_id: UUID, checked_hash: str, counter: str, client: str, device: str, channel: Channel
+    ports: Ports, checked: Row, email_key: str, client_address: str, device: str, channel: Channel
 ) -> SignedIn:
     # While the password was being checked the account may have been closed, or have got another password.
     account = await fetch_one(
         "select * from accounts where id = $1 and status = $2 and password_hash = $3 for update",
-        account_id, AccountStatus.ACTIVE.value, checked_hash,
+        read_uuid(checked["id"]), AccountStatus.ACTIVE.value, checked["password_hash"],
     )  # fmt: skip
     if account is None:
         raise Refused(_WRONG)
-    token, sign_in_id = await begin_sign_in(ports.now(), account_id, device=device, channel=channel)
-    await forget(counter)
-    await take_back(ports, Limit.SIGN_INS_PER_CLIENT, client)
+    token, sign_in_id = await begin_sign_in(ports.now(), read_uuid(account["id"]), device=device, channel=channel)
+    await guessed_right(ports, email_key, client_address)
     begun = await fetch_one("select * from sign_ins where id = $1", sign_in_id)
     assert begun is not None
     return SignedIn(token, sign_in_id, begun, account)
