@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch, fetch_one, read_json, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.auth.emails import Email, normalise_email
+from api.auth.emails import EMAIL_COMPARED_MAX, Email, email_faults, normalise_email
 from api.auth.limits import Limit, client_of, count_try, limit_fault, take_back
 from api.auth.passwords import Passwords
 from api.auth.passwords_common import is_common
@@ -23,7 +23,6 @@ from api.auth.phones import phone_to_e164
 from api.auth.tokens import token_hash
 from api.domain.accounts import AccountStatus
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
-from api.domain.plain_text import is_blank
 from api.domain.security_questions import SecurityAnswer
 from api.domain.sign_ups import (
     Credentials,
@@ -43,9 +42,6 @@ WAITING_MAX = 5
 
 KEPT = timedelta(days=7)
 """How long a sign-up waits after its link has expired: until then a new link can be asked for."""
-
-# Addresses have 254 characters at most; a longer one is refused, and need not be compared with the password.
-_EMAIL_COMPARED_MAX = 1000
 
 
 class Stages(NamedTuple):
@@ -73,7 +69,7 @@ def validate(ports: Ports, stages: Stages) -> list[Fault]:
     credentials, answers, profile = stages
     faults: list[Fault] = []
     if credentials is not None:
-        credentials = replace(credentials, email=credentials.email[:_EMAIL_COMPARED_MAX])
+        credentials = replace(credentials, email=credentials.email[:EMAIL_COMPARED_MAX])
         faults += _email_faults(ports, credentials.email) + credentials_faults(credentials, is_common)
     if answers is not None:
         faults += security_answers_faults(answers, credentials)
@@ -132,7 +128,7 @@ async def resend(ports: Ports, email: str, *, client_address: str) -> None:
     The answer is the same where none waits. Past the limit of mails per address the old links stay good, and nothing
     is sent. Raises Refused: INVALID for what is no address, RATE_LIMITED for a client that asks too often.
     """
-    refuse_if(_shape_faults(ports, email, "email"))
+    refuse_if(email_faults(email, "email", allow_test_domains=ports.sandbox))
     await count_try(ports, (Limit.RESENDS_PER_CLIENT, client_of(client_address)))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
     assert address is not None
@@ -160,15 +156,8 @@ async def prune(now: datetime) -> int:
 
 
 def _email_faults(ports: Ports, email: str) -> list[Fault]:
-    return [fault.under("credentials") for fault in _shape_faults(ports, email, "email")]
-
-
-def _shape_faults(ports: Ports, email: str, name: str) -> list[Fault]:
-    if is_blank(email[:_EMAIL_COMPARED_MAX]):
-        return [Fault(ErrorCode.REQUIRED, "errors.required", (name,))]
-    if normalise_email(email, allow_test_domains=ports.sandbox) is None:
-        return [Fault(ErrorCode.INVALID, "sign_ups.email_invalid", (name,))]
-    return []
+    faults = email_faults(email, "email", allow_test_domains=ports.sandbox)
+    return [fault.under("credentials") for fault in faults]
 
 
 def _profile_columns(profile: Profile) -> dict[str, str | None]:
