@@ -34,7 +34,7 @@ from api.domain.sign_ups import (
 )
 from api.models.accounts import Account
 from api.models.accounts import SecurityAnswer as AnswerRow
-from api.services.mails import Link, mailable_name, mailable_time, queue_mail
+from api.services.mails import Link, mailable_name, mailable_time, queue_mail, queue_no_mail
 
 LINK_LIFETIME = timedelta(hours=24)
 WAITING_MAX = 5
@@ -183,11 +183,6 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         # Without a mail it could not be confirmed, and it would end an older one whose link is in somebody's hands.
         return
     owner = await fetch_one("select email, locale from accounts where email_key = $1", email.key)
-    if owner is not None:
-        params = {"tried_at": mailable_time(now)}
-        key = f"email-taken-{uuid7()}"
-        await queue_mail(ports, "email_taken", to=owner["email"], locale=owner["locale"], key=key, params=params)
-        return
     waiting = await fetch(
         "select id from pending_sign_ups where email_key = $1 order by created_at desc, id desc", email.key
     )
@@ -195,14 +190,22 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         await execute("delete from pending_sign_ups where id = $1", read_uuid(row["id"]))
     pending_id = uuid7()
     link = _link(pending_id, 1)
+    # A taken address waits like a free one, so that both take as long; but what waits is empty, over already, and goes
+    # with the next pruning.
+    kept = hashed if owner is None else _Hashed(email, "", "", [], {}, hashed.locale, hashed.terms_version)
+    expires_at = now - KEPT if owner is not None else now + LINK_LIFETIME
     await execute(
         "insert into pending_sign_ups (id, email, email_key, password_hash, passcode_hash, answers, profile, locale,"
         " terms_version, link_number, token_hash, created_at, expires_at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
-        pending_id, email.address, email.key, hashed.password_hash, hashed.passcode_hash, json.dumps(hashed.answers),
-        json.dumps(hashed.profile), hashed.locale, hashed.terms_version, token_hash(link.token(ports)), now,
-        now + LINK_LIFETIME,
+        pending_id, email.address, email.key, kept.password_hash, kept.passcode_hash, json.dumps(kept.answers),
+        json.dumps(kept.profile), kept.locale, kept.terms_version, token_hash(link.token(ports)), now, expires_at,
     )  # fmt: skip
+    if owner is not None:
+        params = {"tried_at": mailable_time(now)}
+        key = f"email-taken-{pending_id}"
+        await queue_mail(ports, "email_taken", to=owner["email"], locale=owner["locale"], key=key, params=params)
+        return
     await _mail_link(ports, link, email.address, hashed.locale, hashed.profile["first_name"] or "", now)
 
 
@@ -214,16 +217,20 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
         " where email_key = $1 and expires_at > $2 order by id for update",
         email_key, now - KEPT,
     )  # fmt: skip
-    # Ids grow with time; the newest comes first, should the limit of mails not suffice for all.
-    for row in reversed(waiting):
+    # Ids grow with time; the newest comes first, should the limit of mails not suffice for all. Where none waits, the
+    # work of one is done for nothing, so that both take as long.
+    for row in [*reversed(waiting)] or [None]:
         if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email_key) is not None:
             return
-        pending_id, number = read_uuid(row["id"]), int(row["link_number"]) + 1
+        pending_id, number = (read_uuid(row["id"]), int(row["link_number"]) + 1) if row else (uuid7(), 0)
         link = _link(pending_id, number)
         await execute(
             "update pending_sign_ups set link_number = $1, token_hash = $2, expires_at = $3 where id = $4",
             number, token_hash(link.token(ports)), now + LINK_LIFETIME, pending_id,
         )  # fmt: skip
+        if row is None:
+            await queue_no_mail(ports, f"verify-{pending_id}")
+            return
         first_name = read_json(row["profile"])["first_name"]
         await _mail_link(ports, link, row["email"], row["locale"], first_name, read_time(row["created_at"]))
 
