@@ -219,7 +219,8 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
     )  # fmt: skip
     # Ids grow with time; the newest comes first, should the limit of mails not suffice for all. Where none waits, the
     # work of one is done for nothing, so that both take as long.
-    for row in [*reversed(waiting)] or [None]:
+    rows: list[Row | None] = [*reversed(waiting)]
+    for row in rows or [None]:
         if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email_key) is not None:
             return
         pending_id, number = (read_uuid(row["id"]), int(row["link_number"]) + 1) if row else (uuid7(), 0)
