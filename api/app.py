@@ -32,6 +32,7 @@ from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
 from api.routes.graphql_door import GraphQLDoor, bearer
 from api.routes.pages import page_routes
+from api.routes.proxies import client_address
 from api.routes.refusals import mask, refuse
 from api.routes.sandbox import sandbox_routes
 from api.services.demo import fill_empty_database
@@ -52,10 +53,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     runner = Runner(ports)
 
     def connect(request: Request | WebSocket) -> Connection:
+        peer = request.client.host if request.client else ""
         return Connection(
             ports,
             passwords,
-            client_address=request.client.host if request.client else "",
+            client_address=client_address(peer, request.headers.getlist("x-forwarded-for"), settings.proxies),
             accept_language=request.headers.get("accept-language"),
             token=bearer(request.headers.get("authorization")),
             user_agent=request.headers.get("user-agent", ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         if urlsplit(value).scheme not in ("sqlite", "postgres", "postgresql"):
             raise ValueError("must begin with sqlite:// or postgres://")
         return value.replace("postgresql://", "postgres://", 1)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: str) -> str:
+        _networks(value)
+        return value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -146,6 +152,11 @@ class Settings(BaseSettings):
         return frozenset(named | {own} | ({"127.0.0.1", "localhost", "::1"} if self.is_sandbox else set()))
 
     @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Proxies in front of the service, whose word on the client's address is taken; none when none are named."""
+        return _networks(self.trusted_proxies)
+
+    @property
     def sender(self) -> str:
         """The address that mails come from."""
         return self.mail_from or f"no-reply@{urlsplit(self.public_url).hostname}"
@@ -168,6 +179,13 @@ def refuse_open_sandbox(settings: Settings, host: str) -> None:
     """Raise SettingsError when the sandbox would be reachable from other machines."""
     if settings.sandbox == "on" and not _is_loopback(host):
         raise SettingsError(f"SANDBOX=on must not listen on {host}, which is not loopback; SANDBOX=shared allows it")
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be addresses or networks, like 10.0.0.0/8, 192.0.2.1") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -17,18 +17,23 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import execute, fetch_one, read_time, transactional
 from api.adapters.ports import Ports
 from api.domain.faults import ErrorCode, Fault, Refused
+from api.domain.guesses import Guess, counted, guess_budget, wait_after
 
 # A provider hands a whole IPv6 network to each customer, who can take any address in it.
 _CLIENT_PREFIX_BITS = 64
+_BUDGET = "guesses_per_account"
 
 
 class Limit(Enum):
     """What is counted; each is a table of `data/limits.toml`."""
 
-    SIGN_INS_PER_CLIENT = "sign_ins_per_client"
-    SIGN_INS_PER_ACCOUNT = "sign_ins_per_account"
+    GUESSES_PER_CLIENT = "guesses_per_client"
+    RESET_NUMBERS_PER_CLIENT = "reset_numbers_per_client"
+    ANSWERS_PER_ACCOUNT = "answers_per_account"
     SIGN_UPS_PER_CLIENT = "sign_ups_per_client"
     RESENDS_PER_CLIENT = "resends_per_client"
+    RESETS_PER_CLIENT = "resets_per_client"
+    RESETS_PER_EMAIL = "resets_per_email"
     LINKS_PER_CLIENT = "links_per_client"
     MAILS_PER_EMAIL = "mails_per_email"
 
@@ -61,9 +66,9 @@ def client_of(address: str) -> str:
     return str(ipaddress.ip_network((parsed, _CLIENT_PREFIX_BITS), strict=False))
 
 
-def subject_of(ports: Ports, limit: Limit, who: str) -> str:
-    """Return the counter's subject, keyed, so that the table tells neither addresses nor who has tried."""
-    return f"{limit.value}:{ports.secrets.digest('guess', who).hex()}"
+def subject_of(ports: Ports, name: str, who: str) -> str:
+    """Return a counter's subject, keyed, so that the table tells neither addresses nor who has tried."""
+    return f"{name}:{ports.secrets.digest('guess', who).hex()}"
 
 
 async def count(subject: str, now: datetime, window: timedelta) -> Tries:
@@ -81,15 +86,11 @@ async def count(subject: str, now: datetime, window: timedelta) -> Tries:
     return Tries(int(row["count"]), read_time(row["window_at"]) + window)
 
 
-async def forget(subject: str) -> None:
-    """Drop a subject's counter, e.g. after a success."""
-    await execute("delete from guess_counters where subject = $1", subject)
-
-
 async def take_back(ports: Ports, limit: Limit, who: str) -> None:
     """Take a counted try back once it turned out to be no guess: many families share a client's address."""
     await execute(
-        "update guess_counters set count = count - 1 where subject = $1 and count > 0", subject_of(ports, limit, who)
+        "update guess_counters set count = count - 1 where subject = $1 and count > 0",
+        subject_of(ports, limit.value, who),
     )
 
 
@@ -97,10 +98,14 @@ async def limit_fault(ports: Ports, limit: Limit, who: str) -> Fault | None:
     """Count one more try within the transaction under way; return why it is one too many, or None."""
     count_max, window = _limits()[limit]
     now = ports.now()
-    tries = await count(subject_of(ports, limit, who), now, window)
+    tries = await count(subject_of(ports, limit.value, who), now, window)
     if tries.made <= count_max:
         return None
-    seconds = max(1, math.ceil((tries.window_ends_at - now).total_seconds()))
+    return _too_soon(tries.window_ends_at - now)
+
+
+def _too_soon(wait: timedelta) -> Fault:
+    seconds = max(1, math.ceil(wait.total_seconds()))
     return Fault(
         ErrorCode.RATE_LIMITED,
         "errors.rate_limited",
@@ -128,7 +133,79 @@ async def count_try(ports: Ports, *tries: tuple[Limit, str]) -> None:
         raise Refused(fault)
 
 
+async def guess(ports: Ports, email_key: str, client: str, kind: Guess) -> None:
+    """Count a try of one of an account's secrets, in a transaction of its own, before the secret is looked at.
+
+    `email_key` is the account's, or what a stranger typed, so that unknown addresses answer alike; `client` is the
+    client's address. The count outlives the refusal, and no process can get around it. Raises Refused: RATE_LIMITED
+    until the wait is over, LOCKED once only a reset helps. Tell `guessed_right` when the secret was right.
+    """
+    fault = await _count_guess(ports, email_key, client_of(client), kind)
+    if fault is not None:
+        raise Refused(fault)
+
+
+async def guessed_right(
+    ports: Ports, email_key: str, client: str, kind: Guess = Guess.PASSWORD, *, complete: bool = True
+) -> int:
+    """Take a counted try back since it was right, within the transaction under way; return how many wrong ones remain
+    or, where this secret clears them, how many there were.
+
+    Say `complete=False` for a right password that a second factor must still confirm: whoever has just the password
+    could otherwise clear the count again and again and guess codes for ever.
+    """
+    client = client_of(client)
+    await take_back(ports, Limit.GUESSES_PER_CLIENT, client)
+    if kind is Guess.RESET_NUMBER:
+        await take_back(ports, Limit.RESET_NUMBERS_PER_CLIENT, f"{email_key} {client}")
+    subject = subject_of(ports, _BUDGET, email_key)
+    row = await fetch_one(
+        "update guess_counters set count = count - 1 where subject = $1 and count > 0 returning count", subject
+    )
+    if kind.clears and complete:
+        await execute("delete from guess_counters where subject = $1", subject)
+    return int(row["count"]) if row else 0
+
+
+@transactional
+async def _count_guess(ports: Ports, email_key: str, client: str, kind: Guess) -> Fault | None:
+    limits = [(Limit.GUESSES_PER_CLIENT, client)]
+    if kind is Guess.RESET_NUMBER:
+        limits.append((Limit.RESET_NUMBERS_PER_CLIENT, f"{email_key} {client}"))
+    elif kind is Guess.SECURITY_ANSWERS:
+        limits.append((Limit.ANSWERS_PER_ACCOUNT, email_key))
+    for limit, who in limits:
+        if fault := await limit_fault(ports, limit, who):
+            return fault
+    now, subject = ports.now(), subject_of(ports, _BUDGET, email_key)
+    # Setting what is there locks the row: tries at once are counted one after another.
+    row = await fetch_one(
+        "insert into guess_counters (id, subject, window_at, count) values ($1, $2, $3, 0)"
+        " on conflict (subject) do update set count = guess_counters.count returning count, window_at",
+        uuid7(), subject, now,
+    )  # fmt: skip
+    assert row is not None, "an upsert returns its row"
+    wrong = int(row["count"])
+    if not kind.recovers:
+        wait = wait_after(wrong)
+        if wait is None:
+            return Fault(ErrorCode.LOCKED, "recovery.locked")
+        if (left := read_time(row["window_at"]) + wait - now) > timedelta(0):
+            return _too_soon(left)
+    await execute(
+        "update guess_counters set count = $1, window_at = $2 where subject = $3", counted(wrong, kind), now, subject
+    )
+    return None
+
+
 async def prune(now: datetime) -> int:
-    """Drop counters whose window is long over; return how many."""
-    longest = max(window for _, window in _limits().values())
-    return await execute("delete from guess_counters where window_at < $1", now - longest)
+    """Drop counters whose window is long over, and wrong tries that are forgotten; locks stay. Return how many."""
+    longest, budget = max(window for _, window in _limits().values()), guess_budget()
+    budgets = f"{_BUDGET}:%"
+    over = await execute(
+        "delete from guess_counters where window_at < $1 and subject not like $2", now - longest, budgets
+    )
+    return over + await execute(
+        "delete from guess_counters where window_at < $1 and subject like $2 and count < $3",
+        now - budget.forgotten_after, budgets, budget.locked_at,
+    )  # fmt: skip

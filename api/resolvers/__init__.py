@@ -5,6 +5,7 @@ from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
+from api.resolvers.recovery import RecoveryMutations
 from api.resolvers.second_factors import SecondFactorsMutations
 from api.resolvers.service_accounts import ServiceAccountsMutations
 from api.resolvers.sign_ins import SignInsMutations
@@ -17,6 +18,7 @@ MUTATIONS = (
     SignUpsMutations,
     SignInsMutations,
     SecondFactorsMutations,
+    RecoveryMutations,
     ServiceAccountsMutations,
     PaymentsMutations,
     CallsMutations,

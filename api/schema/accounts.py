@@ -24,10 +24,10 @@ from api.schema.plans import PlanSubscription
 from api.schema.scalars import Info, Node
 from api.schema.service_accounts import ServiceAccount, service_account_of
 from api.services.balances import open_balances
+from api.services.owners import is_enabled
 from api.services.payment_methods import methods_of
 from api.services.payments import payments_page
 from api.services.plans import subscriptions_of
-from api.services.second_factors import is_enabled
 from api.services.service_accounts import services_of
 from api.services.sign_ins import open_sign_ins
 from api.services.sign_ups import question_codes

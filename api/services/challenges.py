@@ -8,12 +8,14 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
+from api.auth.limits import guess, guessed_right
 from api.auth.sign_ins import TOKEN_LENGTH_MAX, Bearer
 from api.auth.tokens import new_token, token_hash
 from api.domain.accounts import Channel
 from api.domain.faults import ErrorCode, Fault, Refused
+from api.domain.guesses import Guess
 from api.domain.sign_ins import sign_in_data
-from api.services.owners import Owner, guess, guessed_right, lock_owner, owner_of_id
+from api.services.owners import Owner, lock_owner, owner_of_id
 from api.services.second_factors import use_code
 from api.services.sign_in_begins import SignedIn, begin
 
@@ -41,7 +43,7 @@ async def answer_challenge(
 
     Raises Refused: TOKEN_INVALID for a challenge that is unknown, used, out of tries, or was begun in a browser and is
     answered from where no cookie can be given; TOKEN_EXPIRED for one that is too old; INVALID_CREDENTIALS at
-    ["code"]; RATE_LIMITED. Each try counts before the code is looked at, also for the account.
+    ["code"]; RATE_LIMITED or LOCKED. Each try counts before the code is looked at, also for the account.
     """
     kept = await _count(ports, token_hash(challenge)) if len(challenge) <= TOKEN_LENGTH_MAX else None
     if kept is None or (kept["in_browser"] and not may_set_cookie):
@@ -51,7 +53,7 @@ async def answer_challenge(
     owner = await owner_of_id(read_uuid(kept["owner"]))
     if owner is None:
         raise Refused(_INVALID)
-    await guess(ports, owner.email_key, client_address)
+    await guess(ports, owner.email_key, client_address, Guess.TOTP)
     return await _finish(ports, owner, kept, code, client_address)
 
 
@@ -79,6 +81,6 @@ async def _finish(ports: Ports, owner: Owner, kept: Row, code: str, client_addre
         raise Refused(_INVALID)
     if not await use_code(ports, owner.id, code):
         raise Refused(_WRONG)
-    await guessed_right(ports, owner.email_key, client_address)
+    await guessed_right(ports, owner.email_key, client_address, Guess.TOTP)
     bearer = Bearer(owner.id, owner.is_staff, kept["device"], Channel(kept["channel"]), bool(kept["in_browser"]))
     return await begin(ports, bearer, row)

@@ -12,12 +12,16 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import Row, execute, fetch_one, transactional
 from api.adapters.ports import Ports
 from api.adapters.seals import seal, unseal
+from api.auth.limits import guess, guessed_right
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import Viewer
 from api.domain.faults import ErrorCode, Fault, Refused
+from api.domain.guesses import Guess
 from api.domain.sign_ins import sign_in_data
 from api.domain.totp import SECRET_BYTES, matching_step, provisioning_uri
-from api.services.owners import Owner, guess, guessed_right, lock_owner, owner_of_id, prove_password
+from api.services.notices import note_and_notify
+from api.services.owners import Owner, lock_owner, owner_of_id
+from api.services.proofs import Proof, lock_proven, prove_password
 
 _PURPOSE = "totp"
 _CODE_PURPOSE = "recovery-code"
@@ -35,31 +39,26 @@ class Setup(NamedTuple):
     recovery_codes: list[str]
 
 
-async def is_enabled(owner_id: UUID) -> bool:
-    """Tell whether signing in asks for a code."""
-    return await _factor(owner_id) is not None
-
-
 async def enable(ports: Ports, passwords: Passwords, viewer: Viewer, password: str, client_address: str) -> Setup:
     """Make a new secret and new recovery codes; nothing is asked for at signing in until `confirm`.
 
     A repeat before that replaces them. Raises Refused: INVALID_STATE when a factor is on, else as prove_password does.
     """
-    owner = await prove_password(ports, passwords, viewer, password, client_address)
+    proof = await prove_password(ports, passwords, viewer, password, client_address=client_address)
     secret = os.urandom(SECRET_BYTES)
     codes = [_new_code() for _ in range(sign_in_data().recovery_codes)]
-    await _keep(ports, owner, secret, codes, client_address)
-    uri = provisioning_uri(secret, account=owner.email, issuer=ports.operator_name)
+    await _keep(ports, proof, secret, codes)
+    uri = provisioning_uri(secret, account=proof.owner.email, issuer=ports.operator_name)
     return Setup(uri, [f"{code[:5]}-{code[5:]}" for code in codes])
 
 
 async def confirm(ports: Ports, viewer: Viewer, code: str, client_address: str) -> None:
     """Turn the factor on, once a code shows that the app has the secret.
 
-    Raises Refused: INVALID_STATE without a setup under way; INVALID_CREDENTIALS at ["code"]; RATE_LIMITED.
+    Raises Refused: INVALID_STATE without a setup under way; INVALID_CREDENTIALS at ["code"]; RATE_LIMITED or LOCKED.
     """
     owner = await _counted(ports, viewer, client_address)
-    await _confirm(ports, owner, code, client_address)
+    await _confirm(ports, viewer, owner, code, client_address)
 
 
 async def disable(
@@ -67,10 +66,12 @@ async def disable(
 ) -> None:
     """Turn the factor off and forget it. Takes the password and a code of either kind.
 
-    Raises Refused: INVALID_STATE when no factor is on; INVALID_CREDENTIALS at ["password"] or ["code"]; RATE_LIMITED.
+    Raises Refused: INVALID_STATE when no factor is on; INVALID_CREDENTIALS at ["password"] or ["code"]; else as
+    prove_password does.
     """
-    owner = await prove_password(ports, passwords, viewer, password, client_address)
-    await _disable(ports, owner, code, client_address)
+    proof = await prove_password(ports, passwords, viewer, password, client_address=client_address)
+    await guess(ports, proof.owner.email_key, client_address, Guess.TOTP)
+    await _disable(ports, proof, code, client_address)
 
 
 async def use_code(ports: Ports, owner_id: UUID, code: str) -> bool:
@@ -97,17 +98,16 @@ async def _counted(ports: Ports, viewer: Viewer, client_address: str) -> Owner:
     owner = await owner_of_id(viewer.owner_id)
     if owner is None:
         raise Refused(_WRONG)
-    await guess(ports, owner.email_key, client_address)
+    await guess(ports, owner.email_key, client_address, Guess.TOTP)
     return owner
 
 
 @transactional
-async def _keep(ports: Ports, owner: Owner, secret: bytes, codes: list[str], client_address: str) -> None:
-    if await lock_owner(owner) is None:
-        raise Refused(Fault(ErrorCode.INVALID_CREDENTIALS, "second_factors.password_wrong", ("password",)))
+async def _keep(ports: Ports, proof: Proof, secret: bytes, codes: list[str]) -> None:
+    await lock_proven(proof)
+    owner = proof.owner
     if await _factor(owner.id) is not None:
         raise Refused(_invalid_state("ENABLED", "disableMfa"))
-    await guessed_right(ports, owner.email_key, client_address)
     await _forget(owner.id)
     await execute(
         "insert into second_factors (id, owner, sealed_secret, confirmed_at, last_step, created_at)"
@@ -122,7 +122,10 @@ async def _keep(ports: Ports, owner: Owner, secret: bytes, codes: list[str], cli
 
 
 @transactional
-async def _confirm(ports: Ports, owner: Owner, code: str, client_address: str) -> None:
+async def _confirm(ports: Ports, viewer: Viewer, owner: Owner, code: str, client_address: str) -> None:
+    row = await lock_owner(owner)
+    if row is None:
+        raise Refused(_WRONG)
     factor = await fetch_one("select * from second_factors where owner = $1 for update", owner.id)
     if factor is None:
         raise Refused(_invalid_state("DISABLED", "enableMfa"))
@@ -132,22 +135,25 @@ async def _confirm(ports: Ports, owner: Owner, code: str, client_address: str) -
     step = matching_step(secret, code, ports.machine_seconds())
     if step is None:
         raise Refused(_WRONG)
-    await guessed_right(ports, owner.email_key, client_address)
+    await guessed_right(ports, owner.email_key, client_address, Guess.TOTP)
     await execute(
         "update second_factors set confirmed_at = $1, last_step = $2 where owner = $3", ports.now(), step, owner.id
     )
+    if not owner.is_staff:
+        await note_and_notify(ports, row, "second_factor_added", channel=viewer.channel)
 
 
 @transactional
-async def _disable(ports: Ports, owner: Owner, code: str, client_address: str) -> None:
-    if await lock_owner(owner) is None:
-        raise Refused(Fault(ErrorCode.INVALID_CREDENTIALS, "second_factors.password_wrong", ("password",)))
+async def _disable(ports: Ports, proof: Proof, code: str, client_address: str) -> None:
+    row, owner = await lock_proven(proof), proof.owner
     if await _factor(owner.id) is None:
         raise Refused(_invalid_state("DISABLED", "enableMfa"))
     if not await use_code(ports, owner.id, code):
         raise Refused(_WRONG)
-    await guessed_right(ports, owner.email_key, client_address)
+    await guessed_right(ports, owner.email_key, client_address, Guess.TOTP)
     await _forget(owner.id)
+    if not owner.is_staff:
+        await note_and_notify(ports, row, "second_factor_removed", channel=proof.channel)
 
 
 async def _factor(owner_id: UUID, lock: str = "") -> Row | None:

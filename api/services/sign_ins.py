@@ -9,16 +9,17 @@ from uuid import UUID
 from api.adapters.database import Row, fetch, fetch_one, read_time, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import normalise_email
+from api.auth.limits import Limit, client_of, count_try, guess, guessed_right
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import Bearer, Viewer
 from api.domain.accounts import HOLDERS_CHANNELS, Channel
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
+from api.domain.guesses import Guess
 from api.domain.passwords import password_is_too_long
 from api.domain.plain_text import is_printable
 from api.domain.sign_up_data import sign_up_data
 from api.services.challenges import open_challenge
-from api.services.owners import Owner, guess, guessed_right, lock_owner, owner_of_email
-from api.services.second_factors import is_enabled
+from api.services.owners import Owner, is_enabled, lock_owner, owner_of_email
 from api.services.sign_in_begins import SignedIn, begin, end
 from api.services.sign_ups import newest_waiting
 
@@ -48,14 +49,16 @@ async def sign_in(
 
     Raises Refused: INVALID_CREDENTIALS, with the same work done whether the address is unknown, its account is not
     open or the password is wrong; EMAIL_NOT_VERIFIED for the right password of the newest sign-up that waits;
-    RATE_LIMITED, and then no password is looked at; TOO_LONG or INVALID for what no account could have.
+    RATE_LIMITED or LOCKED, and then no password is looked at; TOO_LONG or INVALID for what no account could have.
     `in_browser`: the token will go into a cookie.
     """
     refuse_if(fault.under("input") for fault in _input_faults(password, channel))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
-    await guess(ports, address.key if address else None, client_address)
     owner = waiting = None
-    if address is not None:
+    if address is None:
+        await count_try(ports, (Limit.GUESSES_PER_CLIENT, client_of(client_address)))
+    else:
+        await guess(ports, address.key, client_address, Guess.PASSWORD)
         owner = await owner_of_email(address.key)
         waiting = await newest_waiting(ports.now(), address.key)
     kept = owner.password_hash if owner else waiting["password_hash"] if waiting else None
@@ -132,8 +135,6 @@ async def _begin(ports: Ports, owner: Owner, bearer: Bearer, client_address: str
     row = await lock_owner(owner)
     if row is None:
         raise Refused(_WRONG)
-    if await is_enabled(owner.id):
-        # The account's count stays until the code was right too, or a known password would buy endless challenges.
-        return Challenged(await open_challenge(ports, bearer))
-    await guessed_right(ports, owner.email_key, client_address)
-    return await begin(ports, bearer, row)
+    asks_for_code = await is_enabled(owner.id)
+    await guessed_right(ports, owner.email_key, client_address, complete=not asks_for_code)
+    return Challenged(await open_challenge(ports, bearer)) if asks_for_code else await begin(ports, bearer, row)

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch, fetch_one, read_json, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.auth.emails import Email, normalise_email
+from api.auth.emails import EMAIL_COMPARED_MAX, Email, email_faults, normalise_email
 from api.auth.limits import Limit, client_of, count_try, limit_fault, take_back
 from api.auth.passwords import Passwords
 from api.auth.passwords_common import is_common
@@ -23,7 +23,6 @@ from api.auth.phones import phone_to_e164
 from api.auth.tokens import token_hash
 from api.domain.accounts import AccountStatus
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
-from api.domain.plain_text import is_blank
 from api.domain.security_questions import SecurityAnswer
 from api.domain.sign_ups import (
     Credentials,
@@ -36,7 +35,7 @@ from api.domain.sign_ups import (
 from api.models.accounts import Account
 from api.models.accounts import SecurityAnswer as AnswerRow
 from api.services.addresses_taken import is_staff_address
-from api.services.mails import Link, mailable_name, mailable_time, queue_mail
+from api.services.mails import Link, mailable_name, mailable_time, queue_mail, queue_no_mail
 
 LINK_LIFETIME = timedelta(hours=24)
 WAITING_MAX = 5
@@ -44,9 +43,6 @@ WAITING_MAX = 5
 
 KEPT = timedelta(days=7)
 """How long a sign-up waits after its link has expired: until then a new link can be asked for."""
-
-# Addresses have 254 characters at most; a longer one is refused, and need not be compared with the password.
-_EMAIL_COMPARED_MAX = 1000
 
 
 class Stages(NamedTuple):
@@ -74,7 +70,7 @@ def validate(ports: Ports, stages: Stages) -> list[Fault]:
     credentials, answers, profile = stages
     faults: list[Fault] = []
     if credentials is not None:
-        credentials = replace(credentials, email=credentials.email[:_EMAIL_COMPARED_MAX])
+        credentials = replace(credentials, email=credentials.email[:EMAIL_COMPARED_MAX])
         faults += _email_faults(ports, credentials.email) + credentials_faults(credentials, is_common)
     if answers is not None:
         faults += security_answers_faults(answers, credentials)
@@ -133,7 +129,7 @@ async def resend(ports: Ports, email: str, *, client_address: str) -> None:
     The answer is the same where none waits. Past the limit of mails per address the old links stay good, and nothing
     is sent. Raises Refused: INVALID for what is no address, RATE_LIMITED for a client that asks too often.
     """
-    refuse_if(_shape_faults(ports, email, "email"))
+    refuse_if(email_faults(email, "email", allow_test_domains=ports.sandbox))
     await count_try(ports, (Limit.RESENDS_PER_CLIENT, client_of(client_address)))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
     assert address is not None
@@ -161,15 +157,8 @@ async def prune(now: datetime) -> int:
 
 
 def _email_faults(ports: Ports, email: str) -> list[Fault]:
-    return [fault.under("credentials") for fault in _shape_faults(ports, email, "email")]
-
-
-def _shape_faults(ports: Ports, email: str, name: str) -> list[Fault]:
-    if is_blank(email[:_EMAIL_COMPARED_MAX]):
-        return [Fault(ErrorCode.REQUIRED, "errors.required", (name,))]
-    if normalise_email(email, allow_test_domains=ports.sandbox) is None:
-        return [Fault(ErrorCode.INVALID, "sign_ups.email_invalid", (name,))]
-    return []
+    faults = email_faults(email, "email", allow_test_domains=ports.sandbox)
+    return [fault.under("credentials") for fault in faults]
 
 
 def _profile_columns(profile: Profile) -> dict[str, str | None]:
@@ -199,11 +188,6 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         " union all select email, locale from staff_members where email_key = $1",
         email.key,
     )
-    if owner is not None:
-        params = {"tried_at": mailable_time(now)}
-        key = f"email-taken-{uuid7()}"
-        await queue_mail(ports, "email_taken", to=owner["email"], locale=owner["locale"], key=key, params=params)
-        return
     waiting = await fetch(
         "select id from pending_sign_ups where email_key = $1 order by created_at desc, id desc", email.key
     )
@@ -211,14 +195,22 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         await execute("delete from pending_sign_ups where id = $1", read_uuid(row["id"]))
     pending_id = uuid7()
     link = _link(pending_id, 1)
+    # A taken address waits like a free one, so that both take as long; but what waits is empty, over already, and goes
+    # with the next pruning.
+    kept = hashed if owner is None else _Hashed(email, "", "", [], {}, hashed.locale, hashed.terms_version)
+    expires_at = now - KEPT if owner is not None else now + LINK_LIFETIME
     await execute(
         "insert into pending_sign_ups (id, email, email_key, password_hash, passcode_hash, answers, profile, locale,"
         " terms_version, link_number, token_hash, created_at, expires_at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
-        pending_id, email.address, email.key, hashed.password_hash, hashed.passcode_hash, json.dumps(hashed.answers),
-        json.dumps(hashed.profile), hashed.locale, hashed.terms_version, token_hash(link.token(ports)), now,
-        now + LINK_LIFETIME,
+        pending_id, email.address, email.key, kept.password_hash, kept.passcode_hash, json.dumps(kept.answers),
+        json.dumps(kept.profile), kept.locale, kept.terms_version, token_hash(link.token(ports)), now, expires_at,
     )  # fmt: skip
+    if owner is not None:
+        params = {"tried_at": mailable_time(now)}
+        key = f"email-taken-{pending_id}"
+        await queue_mail(ports, "email_taken", to=owner["email"], locale=owner["locale"], key=key, params=params)
+        return
     await _mail_link(ports, link, email.address, hashed.locale, hashed.profile["first_name"] or "", now)
 
 
@@ -230,16 +222,21 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
         " where email_key = $1 and expires_at > $2 order by id for update",
         email_key, now - KEPT,
     )  # fmt: skip
-    # Ids grow with time; the newest comes first, should the limit of mails not suffice for all.
-    for row in reversed(waiting):
+    # Ids grow with time; the newest comes first, should the limit of mails not suffice for all. Where none waits, the
+    # work of one is done for nothing, so that both take as long.
+    rows: list[Row | None] = [*reversed(waiting)]
+    for row in rows or [None]:
         if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email_key) is not None:
             return
-        pending_id, number = read_uuid(row["id"]), int(row["link_number"]) + 1
+        pending_id, number = (read_uuid(row["id"]), int(row["link_number"]) + 1) if row else (uuid7(), 0)
         link = _link(pending_id, number)
         await execute(
             "update pending_sign_ups set link_number = $1, token_hash = $2, expires_at = $3 where id = $4",
             number, token_hash(link.token(ports)), now + LINK_LIFETIME, pending_id,
         )  # fmt: skip
+        if row is None:
+            await queue_no_mail(ports, f"verify-{pending_id}")
+            return
         first_name = read_json(row["profile"])["first_name"]
         await _mail_link(ports, link, row["email"], row["locale"], first_name, read_time(row["created_at"]))
 

@@ -19,6 +19,7 @@ ME = "{ me { id email firstName } }"
 
 EMAIL = "ann@mail.test"
 PASSWORD = "Correct horse 7 battery"
+WRONG = "Wrong horse 7 battery"
 
 
 def sign_up_input(email: str = EMAIL, *, first_name: str = "Ann", password: str = PASSWORD) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -14,17 +12,7 @@ from api.adapters.live import WatcherEnded
 from api.auth.sign_ins import make_key
 from api.domain.accounts import Role
 from tests.flows.conftest import SECONDS_MAX, Service
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_IN, SIGN_OUT, codes, customer, sign_in, sign_up
-
-WRONG = "Wrong horse 7 battery"
-
-
-def guesses(count: int, email: str = EMAIL, password: str = WRONG) -> str:
-    fields = " ".join(
-        f'g{n}: signIn(input: {{email: "{email}", password: "{password}"}}) {{ token errors {{ code message path }} }}'
-        for n in range(count)
-    )
-    return f"mutation {{ {fields} }}"
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_IN, SIGN_OUT, WRONG, codes, customer, sign_in, sign_up
 
 
 async def test_signing_in_gives_a_token_that_is_me(service: Service) -> None:
@@ -63,74 +51,6 @@ async def test_a_refusal_is_told_in_spanish_to_those_who_ask_in_it(service: Serv
     payload = await sign_in(service, language="es")
 
     assert payload["errors"][0]["message"] == "El correo electrónico o la contraseña no son correctos."
-
-
-@pytest.mark.rule("10")
-@pytest.mark.parametrize("email", [EMAIL, "unknown@mail.test"])
-async def test_guesses_by_aliases_in_one_document_count_each(service: Service, email: str) -> None:
-    await customer(service)
-
-    data = await service.ask(guesses(15, email))
-
-    answered = [payload["errors"][0]["code"] for payload in data.values()]
-    assert answered == ["INVALID_CREDENTIALS"] * 10 + ["RATE_LIMITED"] * 5
-
-
-@pytest.mark.rule("10")
-async def test_guesses_at_once_count_each(service: Service) -> None:
-    await customer(service)
-
-    answers = await asyncio.gather(*(sign_in(service, password=WRONG) for _ in range(25)))
-
-    assert sorted(code for payload in answers for code in codes(payload)) == (
-        ["INVALID_CREDENTIALS"] * 10 + ["RATE_LIMITED"] * 15
-    )
-
-
-@pytest.mark.rule("10")
-async def test_past_the_limit_no_password_is_looked_at_until_the_window_is_over(service: Service) -> None:
-    await customer(service)
-    await service.ask(guesses(10))
-
-    stopped = await sign_in(service)
-    await service.advance(timedelta(minutes=15))
-    again = await sign_in(service)
-
-    assert codes(stopped) == ["RATE_LIMITED"]
-    assert 0 < stopped["errors"][0]["retryAfterSeconds"] <= 900
-    assert stopped["errors"][0]["__typename"] == "RateLimitedError"
-    assert codes(again) == []
-
-
-@pytest.mark.rule("10")
-async def test_a_success_takes_back_the_accounts_count(service: Service) -> None:
-    await customer(service)
-
-    for _ in range(3):
-        await service.ask(guesses(9))
-        assert codes(await sign_in(service)) == []
-
-
-@pytest.mark.rule("10")
-async def test_one_client_that_tries_many_accounts_is_stopped(service: Service) -> None:
-    answers = [codes(await sign_in(service, f"p{n}@mail.test", client_address="2001:db8::1")) for n in range(51)]
-    neighbour = codes(await sign_in(service, client_address="2001:db8::2:3"))
-    other = codes(await sign_in(service, client_address="2001:db8:1::1"))
-
-    assert answers == [["INVALID_CREDENTIALS"]] * 50 + [["RATE_LIMITED"]]
-    assert neighbour == ["RATE_LIMITED"]
-    assert other == ["INVALID_CREDENTIALS"]
-
-
-async def test_a_client_that_is_stopped_does_not_use_up_an_accounts_tries(service: Service) -> None:
-    await customer(service)
-    for n in range(50):
-        await sign_in(service, f"p{n}@mail.test", client_address="203.0.113.9")
-
-    for _ in range(12):
-        assert codes(await sign_in(service, password=WRONG, client_address="203.0.113.9")) == ["RATE_LIMITED"]
-
-    assert codes(await sign_in(service)) == []
 
 
 async def test_a_password_that_no_account_can_have_is_refused_before_hashing(service: Service) -> None:

@@ -286,7 +286,7 @@ async def test_twenty_sign_ups_at_once_end_in_one_account(service: Service) -> N
 
 
 async def test_a_client_that_signs_up_two_hundred_times_within_an_hour_has_to_wait(service: Service) -> None:
-    subject = limits.subject_of(service.ports, limits.Limit.SIGN_UPS_PER_CLIENT, "198.51.100.7")
+    subject = limits.subject_of(service.ports, limits.Limit.SIGN_UPS_PER_CLIENT.value, "198.51.100.7")
     for _ in range(199):
         await limits.count(subject, service.ports.now(), timedelta(hours=1))
     await sign_up(service, "p@mail.test")
