@@ -19,8 +19,9 @@ class BalancesSubscriptions:
     """Subscriptions to balances."""
 
     @strawberry.subscription(
-        description="One service account, or all of the signed-in account's balances: first the state as it is, then "
-        "each change with the whole new state and its revision. For: CUSTOMER."
+        description="One service's balance, or those of all open services: first the state as it is, one SNAPSHOT "
+        "each, then each change with the whole new state and its revision. "
+        "Ends when the sign-in is ended. For: CUSTOMER."
     )
     async def balance_changed(
         self,

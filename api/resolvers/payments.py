@@ -31,7 +31,8 @@ class PaymentsQueries:
     """Queries of payments."""
 
     @query(
-        "Did my payment go through? Answers after a crash or a lost connection; null: nothing was asked.", roles=HOLDER
+        "What became of a payment, to be asked after a crash or a lost connection; null: nothing was charged.",
+        roles=HOLDER,
     )
     async def payment_by_idempotency_key(
         self,
@@ -54,7 +55,13 @@ class PaymentsMutations:
     async def add_payment_method(
         self,
         info: Info,
-        provider_token: Annotated[str, strawberry.argument(description="The processor's token; never a card number.")],
+        provider_token: Annotated[
+            str,
+            strawberry.argument(
+                description="The processor's token, never a card number. In the sandbox: tok_visa, tok_declined, "
+                "tok_3ds."
+            ),
+        ],
         make_default: Annotated[bool, strawberry.argument(description="Offer this card first from now on.")] = False,
     ) -> PaymentMethodPayload:
         ports = info.context.ports
@@ -77,7 +84,7 @@ class PaymentsMutations:
         return PaymentQuotePayload(quote=PaymentQuote.of(quoted.row, quoted.balance_after))
 
     @mutation(
-        "Pays a quote, exactly, once. A repeat with the same key gives the payment as it stands; when the outcome is "
+        "Pays exactly the quote, once. A repeat with the same key gives the payment as it stands; when the outcome is "
         "not known yet the payment is PROCESSING and nothing is charged a second time.",
         payload=PaymentPayload,
         roles=HOLDER,

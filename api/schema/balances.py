@@ -16,8 +16,8 @@ from api.services import balances, ledger
 
 publish(
     UpdateCause,
-    "Why a balance is told again.",
-    SNAPSHOT="The state as it was found; nothing changed just now.",
+    "Why a balance is told.",
+    SNAPSHOT="The state as it was found: at the start, for a service just opened, and where updates were skipped.",
     CALL_STARTED="A call began or went on; money is held for it.",
     CALL_CHARGED="A call ended and was charged.",
     CALL_RELEASED="A call's hold ended without a charge.",
@@ -44,7 +44,9 @@ class Balance(Node):
     revision: int = strawberry.field(
         description="Grows by one with each change; an update that is not higher than yours is old."
     )
-    posted: Money = strawberry.field(description="The sum of all transactions.")
+    posted: Money = strawberry.field(
+        description="The sum of all transactions; holds and payments under way are not in it."
+    )
     held: Money = strawberry.field(description="Reserved for calls in progress.")
     incoming: Money = strawberry.field(description="Payments under way; they do not count yet.")
     available: Money = strawberry.field(description="What a call can use now.")
@@ -67,12 +69,15 @@ class Balance(Node):
         )
 
 
-@strawberry.type(description="A balance's whole new state, and why it changed.")
+@strawberry.type(
+    description="A balance's whole new state, and why it changed. A reader that keeps up gets every revision; one that "
+    "falls behind gets the newest state as SNAPSHOT."
+)
 class BalanceUpdate:
     balance: Balance = strawberry.field(description="The state as it is now.")
-    cause: UpdateCause = strawberry.field(description="Why it changed; SNAPSHOT for the state as it was found.")
+    cause: UpdateCause = strawberry.field(description="Why it is told.")
     transaction: Transaction | None = strawberry.field(
-        description="What was posted; null where only a hold or a payment under way changed."
+        description="What was posted; null for SNAPSHOT, and where only a hold or a payment under way changed."
     )
     at: datetime = strawberry.field(description="When it changed.")
 

@@ -33,8 +33,8 @@ class Call(Node):
     started_at: datetime = strawberry.field(description="When it began.")
     ended_at: datetime | None = strawberry.field(description="When it ended; null while it lasts or if refused.")
     duration_seconds: int | None = strawberry.field(description="How long it was; null until reported.")
-    rate_per_minute: Decimal = strawberry.field(description="Dollars, up to four places.")
-    cost: Money | None = strawberry.field(description="Null until charged.")
+    rate_per_minute: Decimal = strawberry.field(description='Dollars per started minute: "0.14".')
+    cost: Money | None = strawberry.field(description="What was charged; null until it is reported.")
     status: CallStatus = strawberry.field(description="Where it stands.")
     facility_id: strawberry.Private[UUID | None] = None
 
@@ -78,20 +78,25 @@ class CallConnection:
 
 @strawberry.type(description="A call as it stands, and how long it may last.")
 class CallPayload(Payload):
-    call: Call | None = strawberry.field(default=None, description="The call; null when refused with errors.")
+    call: Call | None = strawberry.field(default=None, description="The call; null when there are errors.")
     max_seconds: int | None = strawberry.field(
-        default=None, description="Seconds that this segment may last; 0 = refuse the call. Null for a record."
+        default=None, description="Seconds that this segment may last; 0: refuse the call. Null for `recordCall`."
     )
     replayed: bool = strawberry.field(default=False, description="True: answered before; nothing was done again.")
 
 
-@strawberry.input(description="(callId, segment) makes it idempotent; each further segment extends the hold.")
+@strawberry.input(
+    description="What the phone switch asks before a call, and again before each further segment of it. The same "
+    "callId and segment get the same answer and hold nothing more."
+)
 class AuthorizeCallInput:
     call_id: str = strawberry.field(description="The switch's own id of the call, 1 to 80 characters.")
     segment: int = strawberry.field(default=0, description="0 at first; one more each time the call is to go on.")
-    phone: str = strawberry.field(description="The number that is called.")
+    phone: str = strawberry.field(description='The number that is called, as E.164: "+15055550123".')
     facility_id: strawberry.ID | None = strawberry.field(default=None, description="Where the call comes from.")
-    rate_per_minute: Decimal = strawberry.field(description="Dollars a started minute, up to four places.")
+    rate_per_minute: Decimal = strawberry.field(
+        description='Dollars per started minute: "0.14". Up to four places, at most 100.'
+    )
 
 
 @strawberry.input(
@@ -99,8 +104,10 @@ class AuthorizeCallInput:
 )
 class RecordCallInput:
     call_id: str = strawberry.field(description="The id that the call was authorised with, 1 to 80 characters.")
-    phone: str = strawberry.field(description="The number that was called.")
+    phone: str = strawberry.field(description='The number that was called, as E.164: "+15055550123".')
     facility_id: strawberry.ID | None = strawberry.field(default=None, description="Where the call came from.")
-    started_at: datetime = strawberry.field(description="When it began; not in the future.")
+    started_at: datetime = strawberry.field(description="When it began; at most ten minutes ahead of the clock here.")
     duration_seconds: int = strawberry.field(description="0 to 86400; 0 releases the hold and charges nothing.")
-    rate_per_minute: Decimal = strawberry.field(description="Dollars a started minute, up to four places.")
+    rate_per_minute: Decimal = strawberry.field(
+        description='Dollars per started minute: "0.14". Up to four places, at most 100.'
+    )

@@ -11,10 +11,56 @@ import strawberry
 from api.domain.faults import ErrorCode, Fault
 from api.domain.payments import DeclineReason
 from api.domain.texts import render
+from api.schema.enums import publish
 from api.schema.scalars import Money
 
-strawberry.enum(ErrorCode, description="Why something was refused; branch on this, never on the message.")
-strawberry.enum(DeclineReason, description="Why a charge did not go through, as far as the card's bank tells.")
+publish(
+    ErrorCode,
+    "Why something was refused; branch on this, never on the message.",
+    REQUIRED="Something is missing; `path` says what.",
+    INVALID="A value cannot be taken; the message says why.",
+    TOO_LONG="A text is longer than it may be.",
+    WEAK_PASSWORD="The password breaks a rule; one error for each.",  # noqa: S106
+    DUPLICATE_CHOICE="Chosen twice, where the choices must differ.",
+    TERMS_NOT_ACCEPTED="The terms of service are not ticked.",
+    INVALID_CREDENTIALS="E-mail or password is wrong; which of them is not told.",
+    EMAIL_NOT_VERIFIED="The address is not confirmed yet: offer `resendVerificationEmail`.",
+    TOKEN_INVALID="The link or number is unknown, used, or replaced by a newer one.",  # noqa: S106
+    TOKEN_EXPIRED="The link or number is too old: ask for a new one.",  # noqa: S106
+    CHALLENGE_REQUIRED="One more proof is asked for.",
+    REAUTHENTICATION_REQUIRED="Sign in again first.",
+    LOCKED="Closed after too many wrong tries.",
+    NOT_FOUND="There is no such thing, or it is somebody else's.",
+    STALE="What was shown has changed: read it again and show it.",
+    INVALID_STATE="The thing is not in a state that allows this.",
+    ACKNOWLEDGEMENT_MISSING="A consequence was not acknowledged.",
+    CONSENT_REQUIRED="A consent is missing, or names a text that no longer holds.",
+    PAYMENT_DECLINED="The card's bank or the processor said no.",
+    PAYMENT_METHOD_EXPIRED="The card's last month is over.",
+    QUOTE_EXPIRED="The quote is too old: ask for a new one.",
+    LIMIT_EXCEEDED="An amount is outside of what is allowed.",
+    INSUFFICIENT_FUNDS="The balance does not cover it.",
+    NOT_REFUNDABLE="Money of this product does not come back.",
+    NOTHING_TO_REFUND="Nothing is left to refund.",
+    ACCOUNT_CLOSED="The service is closed or being closed.",
+    IDEMPOTENCY_CONFLICT="The key was used before with other input or in another mutation: make a new one.",
+    IDEMPOTENCY_IN_PROGRESS="The first call with this key still runs: ask again with the same key.",
+    RATE_LIMITED="Tried too often.",
+    ATTACHMENT_REJECTED="A file is of a kind or size that is not taken.",
+    UNAVAILABLE="Not to be had at the moment, or not offered yet; the message says which.",
+)
+publish(
+    DeclineReason,
+    "Why a charge did not go through, as far as the card's bank tells.",
+    INSUFFICIENT_FUNDS="The card's account does not cover it.",
+    CARD_EXPIRED="The card's last month is over.",
+    DO_NOT_HONOR="The bank said no without a reason.",
+    LOST_OR_STOLEN="The card is reported lost or stolen.",
+    FRAUD_SUSPECTED="The bank suspects somebody else.",
+    AUTHENTICATION_REQUIRED="The holder did not prove to be the one, e.g. failed 3-D Secure.",
+    PROCESSOR_UNAVAILABLE="The processor was not reached; nothing was charged.",
+    OTHER="Anything else.",
+)
 
 
 @strawberry.interface(description="An expected failure, as data.")
@@ -22,7 +68,8 @@ class UserError:
     code: ErrorCode = strawberry.field(description="What to branch on.")
     message: str = strawberry.field(description="In the account's language or Accept-Language; safe to show.")
     path: list[str] = strawberry.field(
-        description='Where in the mutation\'s arguments, e.g. ["input", "profile", "address", "zip"].'
+        description='Where in the mutation\'s arguments, e.g. ["input", "profile", "address", "zip"]; '
+        "empty when it is about none of them."
     )
 
 

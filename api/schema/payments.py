@@ -58,7 +58,7 @@ publish(
 
 @strawberry.type(description="A token at the payment processor. The API has no field that can carry a card number.")
 class PaymentMethod(Node):
-    brand: str = strawberry.field(description="Like Visa.")
+    brand: str = strawberry.field(description='As the processor names it: "Visa".')
     last4: str = strawberry.field(description="The last four digits, to recognise the card by.")
     expiry_month: int = strawberry.field(description="1 to 12.")
     expiry_year: int = strawberry.field(description="Four digits.")
@@ -98,8 +98,10 @@ def _lines(lines: list[tuple[str, int]], info: Info) -> list[ChargeLine]:
 class PaymentQuote(Node):
     purpose: PaymentPurpose = strawberry.field(description="What it is for.")
     total: Money = strawberry.field(description="What will be charged.")
-    balance_after: Money | None = strawberry.field(description="The balance once it is paid.")
-    expires_at: datetime = strawberry.field(description="Until when it can be paid.")
+    balance_after: Money | None = strawberry.field(
+        description="What will be posted once it is paid; null when looked up by `node`."
+    )
+    expires_at: datetime = strawberry.field(description="Until when it can be paid; then ask for a new one.")
     kept_lines: strawberry.Private[list[tuple[str, int]]]
 
     @strawberry.field(description="What the total is made of.")
@@ -123,13 +125,15 @@ class Payment(Node):
     purpose: PaymentPurpose = strawberry.field(description="What it is for.")
     channel: PaymentChannel = strawberry.field(description="How it came in; a refund follows it.")
     status: PaymentStatus = strawberry.field(description="Where it stands; PROCESSING is not a failure.")
-    amount: Money = strawberry.field(description="Credited.")
-    total: Money = strawberry.field(description="Charged: the amount with fees and taxes.")
+    amount: Money = strawberry.field(description="What is credited to the service.")
+    total: Money = strawberry.field(description="What is charged: the amount with fees and taxes.")
     decline_reason: DeclineReason | None = strawberry.field(description="Why it failed; null unless it did.")
     external_reference: str | None = strawberry.field(
         description="Control number of a Western Union, MoneyGram or mailed payment."
     )
-    action_url: str | None = strawberry.field(description="Set while the customer must act, e.g. 3-D Secure.")
+    action_url: str | None = strawberry.field(
+        description="Where to send the holder while the status is REQUIRES_ACTION, e.g. for 3-D Secure."
+    )
     created_at: datetime = strawberry.field(description="When it was asked for.")
     settled_at: datetime | None = strawberry.field(description="When it succeeded or failed; null until then.")
     kept_lines: strawberry.Private[list[tuple[str, int]]]
@@ -229,5 +233,6 @@ class PayInput:
         default=None, description="Where the bank's check leads back to, from the allowed list, app links too."
     )
     idempotency_key: str = strawberry.field(
-        description="Made by the client and kept until it has the answer; the same key never pays twice."
+        description="Made by the client, 1 to 200 printable characters, kept until it has the answer; the same key "
+        "never pays twice."
     )

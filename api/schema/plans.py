@@ -53,7 +53,9 @@ class PlanSubscription(Node):
     renews_at: datetime | None = strawberry.field(description="Null once it will not renew.")
     access_until: datetime = strawberry.field(description="Use is allowed until here, after cancelling too.")
     payment_method: PaymentMethod | None = strawberry.field(description="The card that renewals charge.")
-    included_calls_left: int | None = strawberry.field(description="Of a calling plan, in this period.")
+    included_calls_left: int | None = strawberry.field(
+        description="Calls left in this period; null where the plan is not about calls."
+    )
 
     @staticmethod
     def of(row: Row, now: datetime) -> PlanSubscription:

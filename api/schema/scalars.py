@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -49,7 +49,8 @@ def _parse_date(value: Any) -> date:
 SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description='Decimal number as a string, never a float: "29.99". No exponents, at most four places.',
+        description='Decimal number as a string, never a float: "29.99". No exponents, at most 12 digits '
+        "before the point and four after it.",
         serialize=str,
         parse_value=_parse_decimal,
         parse_literal=_parse_decimal_literal,
@@ -92,8 +93,14 @@ class Money:
     currency: str = strawberry.field(description="ISO 4217 code; always USD.")
     cents: strawberry.Private[int]
 
-    @strawberry.field(description="As a person reads it, in the language asked for or the account's own.")
-    def formatted(self, info: Info, locale: str | None = None) -> str:
+    @strawberry.field(description='As a person reads it: "$1,234.50", "-$5.00".')
+    def formatted(
+        self,
+        info: Info,
+        locale: Annotated[
+            str | None, strawberry.argument(description='"en" or "es"; both write it alike today.')
+        ] = None,
+    ) -> str:
         return format_money(self.cents, locale or info.context.locale)
 
     @staticmethod

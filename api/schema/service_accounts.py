@@ -137,5 +137,10 @@ class ServiceAccountPayload(Payload):
 @strawberry.input(description="Opens a service. AdvanceConnect wants the first phone.")
 class OpenServiceAccountInput:
     product: Product = strawberry.field(description="Which product; ADVANCE_CONNECT today.")
-    phone: str | None = strawberry.field(default=None, description="The first number that calls to are paid for.")
-    idempotency_key: str = strawberry.field(description="Made by the client; the same key never opens twice.")
+    phone: str | None = strawberry.field(
+        default=None, description="The first number on it: calls to this number are paid from the service."
+    )
+    idempotency_key: str = strawberry.field(
+        description="Made by the client, 1 to 200 printable characters; a repeat gives the service that the first "
+        "call opened."
+    )

@@ -33,7 +33,7 @@ class AddressInput:
 class SecurityAnswerInput:
     question_code: str = strawberry.field(description="The code of an offered question, see `signUpRequirements`.")
     answer: str = strawberry.field(
-        description="Case, accents and spaces at the ends do not count when it is asked for later."
+        description="3 to 100 characters. Case, accents and spaces at the ends do not count when it is asked for later."
     )
 
     def typed(self) -> SecurityAnswer:

@@ -39,9 +39,9 @@ publish(
 
 @strawberry.type(description="One entry of a service's ledger; it never changes.")
 class Transaction(Node):
-    sequence: int = strawberry.field(description="Position in this account's ledger, without gaps.")
+    sequence: int = strawberry.field(description="Position in this service's ledger: 1, 2, 3, without gaps.")
     kind: TransactionKind = strawberry.field(description="What it is.")
-    amount: Money = strawberry.field(description="Positive adds to the balance.")
+    amount: Money = strawberry.field(description='Signed: "25.00" adds to the balance, "-0.56" takes from it.')
     balance_after: Money = strawberry.field(description="What was posted once this entry was.")
     occurred_at: datetime = strawberry.field(description="When it happened, e.g. when the call began.")
     posted_at: datetime = strawberry.field(description="When it entered the ledger.")
@@ -118,8 +118,12 @@ class TransactionFilter:
     kinds: list[TransactionKind] | None = strawberry.field(default=None, description="Of one of these kinds.")
     from_: datetime | None = strawberry.field(default=None, name="from", description="Posted then or later.")
     to: datetime | None = strawberry.field(default=None, description="Posted before then.")
-    min_amount: Decimal | None = strawberry.field(default=None, description="Signed amount, at least this.")
-    max_amount: Decimal | None = strawberry.field(default=None, description="Signed amount, at most this.")
+    min_amount: Decimal | None = strawberry.field(
+        default=None, description="Signed amount, at least this; charges are below zero."
+    )
+    max_amount: Decimal | None = strawberry.field(
+        default=None, description="Signed amount, at most this; charges are below zero."
+    )
 
 
 Filter = Annotated[TransactionFilter | None, strawberry.argument(description="Which ones; all when left out.")]
