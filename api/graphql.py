@@ -13,6 +13,7 @@ from strawberry.extensions import MaxAliasesLimiter, ParserCache, QueryDepthLimi
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from api.adapters.database import DatabaseUnavailable
 from api.context import Connection, Context, RequestRefused
@@ -31,6 +32,7 @@ _RULES = (
     *QueryDepthLimiter(max_depth=DEPTH_MAX).validation_rules,
     *MaxAliasesLimiter(max_alias_count=ALIASES_MAX).validation_rules,
 )
+_OVER_HTTP = frozenset({OperationType.QUERY, OperationType.MUTATION})
 _TOO_COMPLEX = re.compile(r"exceeds maximum operation depth|aliases found|contains more th\w+ \d+ tokens")
 _log = structlog.get_logger("api.graphql")
 
@@ -57,6 +59,10 @@ class Schema(strawberry.Schema):
         context = await _begin(context_value)
         if isinstance(context, ExecutionResult):
             return context
+        # Server-sent events come later; until then a subscription over HTTP gets a clear answer instead of a null.
+        options["allowed_operation_types"] = _OVER_HTTP.intersection(
+            options.get("allowed_operation_types") or _OVER_HTTP
+        )
         result = await super().execute(query, context_value=context, **options)
         return cast(ExecutionResult, _masked(result, context))
 

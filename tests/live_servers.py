@@ -26,6 +26,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what a process of the service gets to see: these settings and none of the machine's or of a `.env`.
+
+    It works in a folder of its own, where the sandbox on PostgreSQL keeps its secret and its processor's file.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "SANDBOX": "on", **settings}
+
+
 class Process:
     """One command of the service; its output goes to a file beside its data."""
 
@@ -33,7 +42,7 @@ class Process:
         self.folder = folder
         self.log = folder / f"{arguments[0]}-{free_port()}.log"
         self._arguments = arguments
-        self._settings = dict(settings)
+        self.settings = dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -44,12 +53,11 @@ class Process:
 
     def start(self) -> None:
         """Start the process, again too."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "api", *self._arguments],
-                cwd=ROOT,
-                env={**kept, "PYTHONDONTWRITEBYTECODE": "1", "SANDBOX": "on", **self._settings},
+                cwd=self.folder,
+                env=environment(self.settings),
                 stdout=log,
                 stderr=log,
             )
@@ -61,6 +69,12 @@ class Process:
     def stop(self) -> None:
         """Ask the process to end and wait until it has."""
         self._end(signal.SIGTERM)
+
+    def end(self) -> int:
+        """Ask the process to end; return its exit status, or fail when it takes too long."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(STOP_SECONDS_MAX)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
@@ -78,9 +92,9 @@ class Process:
 class LiveServer(Process):
     """The service on a port; `url` is where it answers."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], *options: str) -> None:
         self.port = free_port()
-        super().__init__(folder, ["serve", "--port", str(self.port)], settings)
+        super().__init__(folder, ["serve", "--port", str(self.port), *options], settings)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -99,11 +113,30 @@ class LiveServer(Process):
 
 
 @contextlib.contextmanager
-def live_server(folder: Path, **settings: str) -> Iterator[LiveServer]:
+def live_server(folder: Path, *options: str, **settings: str) -> Iterator[LiveServer]:
     """Serve for as long as the block lasts; SQLite in `folder` with the sandbox on unless `settings` say otherwise."""
-    server = LiveServer(folder, {"DATABASE_URL": f"sqlite://{folder}/app.sqlite3", **settings})
+    server = LiveServer(folder, {"DATABASE_URL": f"sqlite://{folder}/app.sqlite3", **settings}, *options)
     try:
         server.start()
         yield server
     finally:
         server.stop()
+
+
+def run_command(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end; SQLite in `folder` with the sandbox on unless `settings` say otherwise."""
+    return subprocess.run(
+        [sys.executable, "-m", "api", *arguments],
+        cwd=folder,
+        env=environment({"DATABASE_URL": f"sqlite://{folder}/app.sqlite3", **settings}),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS_MAX,
+        check=False,
+    )
+
+
+def audit(server: Process) -> tuple[int, str]:
+    """Audit a server's books while it serves; return the exit status and what is said after the counts."""
+    done = run_command(server.folder, "ledger", "audit", **server.settings)
+    return done.returncode, done.stdout.rpartition(": ")[2].strip() or done.stderr

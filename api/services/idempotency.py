@@ -35,7 +35,7 @@ async def claim_key(
     `facts` are the inputs that must be the same upon a replay. Raises Refused for a malformed key and for a key that
     was used with other inputs or in another mutation.
     """
-    if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable():
+    if not _is_key(key):
         raise Refused(Fault(ErrorCode.INVALID, "errors.idempotency_key", ("input", "idempotencyKey")))
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
     inserted = await execute(
@@ -62,7 +62,13 @@ async def claim_key(
 
 async def find_result(scope: UUID, key: str, mutation: str) -> UUID | None:
     """Return the id of what a key made in a mutation, or None."""
+    if not _is_key(key):
+        return None
     row = await fetch_one(
         "select result_id from idempotency_keys where scope = $1 and key = $2 and mutation = $3", scope, key, mutation
     )
     return read_uuid(row["result_id"]) if row else None
+
+
+def _is_key(text: str) -> bool:
+    return 1 <= len(text) <= KEY_LENGTH_MAX and text.isprintable()

@@ -243,10 +243,11 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
 async def _open_account(ports: Ports, hash_of_token: str, client: str) -> None:
     now = ports.now()
     await take_back(ports, Limit.LINKS_PER_CLIENT, client)
-    # All that wait at the address are locked in one order, so that two of its links at once do not wait for each other.
+    # All that wait at the address are locked in one order, that of `_renew_links`, so that two of its links at once, or
+    # a link and a resend, do not wait for each other.
     await fetch(
-        "select id from pending_sign_ups where email_key ="
-        " (select email_key from pending_sign_ups where token_hash = $1) order by id for update",
+        "select id from pending_sign_ups where email_key = (select email_key from pending_sign_ups"
+        " where token_hash = $1) order by created_at desc, id desc for update",
         hash_of_token,
     )
     # Deleting is what makes the link work once: of two at the same time, one finds nothing left.

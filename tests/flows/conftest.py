@@ -1,4 +1,4 @@
-"""Flows go through GraphQL on a real database: a schema of the getting-in resolvers, over ports that stay inside."""
+"""Flows go through the whole schema on a real database, once on SQLite and once on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import strawberry
-from strawberry.tools import merge_types
+from strawberry.types import ExecutionResult
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from api.adapters import database, sandbox_messages
@@ -25,17 +25,39 @@ from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import SandboxMailer, SandboxTexter
 from api.adapters.secrets import Secrets
 from api.auth.passwords import Passwords
+from api.auth.sign_ins import follow_sandbox_clock
 from api.context import Connection
-from api.resolvers.accounts import AccountsQueries
-from api.resolvers.sign_ins import SignInsMutations
-from api.resolvers.sign_ups import SignUpsMutations
-from api.schema.errors import ERROR_TYPES
-from api.schema.scalars import CONFIG
-from api.services import due_work, mails
+from api.graphql import build_schema
+from api.jobs.runner import Runner
 from tests.servers import create_database, drop_database
 
 SECONDS_MAX = 20
 _TOKEN = re.compile(r"https://calls\.example/verify\?token=(\S+)")
+_SCHEMA = build_schema()
+
+
+class Stream:
+    """A subscription as its client reads it."""
+
+    def __init__(self, results: Any) -> None:
+        self.results = results
+
+    async def next(self) -> dict[str, Any]:
+        """Return the data of the next event; StopAsyncIteration once the stream has ended."""
+        result = await self.result()
+        assert not result.errors, result.errors
+        data: dict[str, Any] = result.data
+        return data
+
+    async def result(self) -> Any:
+        """Return the next result, errors and all."""
+        async with asyncio.timeout(SECONDS_MAX):
+            return await anext(self.results)
+
+    async def ends(self) -> bool:
+        """Tell whether nothing more comes because the stream is over."""
+        async with asyncio.timeout(SECONDS_MAX):
+            return await anext(self.results, None) is None
 
 
 class Service:
@@ -44,14 +66,10 @@ class Service:
     def __init__(self, ports: Ports, passwords: Passwords) -> None:
         self.ports = ports
         self.passwords = passwords
-        self._schema = strawberry.Schema(
-            query=merge_types("Query", (AccountsQueries,)),
-            mutation=merge_types("Mutation", (SignUpsMutations, SignInsMutations)),
-            types=ERROR_TYPES,
-            config=CONFIG,
-        )
+        self.processor: SimulatedProcessor = ports.processor  # type: ignore[assignment]
+        self.runner = Runner(ports)
 
-    async def ask(
+    async def run(
         self,
         document: str,
         variables: Mapping[str, Any] | None = None,
@@ -60,21 +78,37 @@ class Service:
         client_address: str = "198.51.100.7",
         language: str | None = None,
         user_agent: str = "",
-    ) -> dict[str, Any]:
-        """Return the data that a document is answered with; an error outside of a payload fails the test."""
+    ) -> ExecutionResult:
+        """Return what a document is answered with, errors outside of payloads too."""
         connection = Connection(self.ports, self.passwords, client_address, language, token, user_agent)
         async with asyncio.timeout(SECONDS_MAX):
-            context = await connection.operation()
-            result = await self._schema.execute(document, dict(variables or {}), context_value=context)
+            return await _SCHEMA.execute(document, variable_values=dict(variables or {}), context_value=connection)
+
+    async def ask(self, document: str, variables: Mapping[str, Any] | None = None, **asked: Any) -> dict[str, Any]:
+        """Return the data that a document is answered with; an error outside of a payload fails the test."""
+        result = await self.run(document, variables, **asked)
         assert not result.errors, result.errors
         assert result.data is not None
         return result.data
 
+    @asynccontextmanager
+    async def watch(
+        self, document: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+    ) -> AsyncIterator[Stream]:
+        """Open a subscription for as long as the block lasts."""
+        connection = Connection(self.ports, self.passwords, "198.51.100.7", token=token)
+        results = await _SCHEMA.stream(document, variable_values=dict(variables or {}), context_value=connection)
+        try:
+            yield Stream(results)
+        finally:
+            await results.aclose()
+
     async def work(self) -> None:
-        """Send the mails that are due."""
+        """Do all work that is due by now."""
         async with asyncio.timeout(SECONDS_MAX):
-            while claim := await due_work.claim_next(self.ports, (mails.KIND,), self.ports.now()):
-                await mails.send_mail(self.ports, claim)
+            await follow_sandbox_clock(self.ports)
+            await self.runner.drain(self.ports.now())
+            await self.runner.expire()
 
     async def mails(self, to: str) -> list[sandbox_messages.Message]:
         """Return the mails that an address has got by now, newest first."""
@@ -92,6 +126,7 @@ class Service:
             " on conflict (id) do update set ahead_seconds = sandbox_clock.ahead_seconds + excluded.ahead_seconds",
             by.total_seconds(),
         )
+        await follow_sandbox_clock(self.ports)
 
 
 @pytest.fixture(scope="session")
@@ -157,11 +192,13 @@ async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
     async with asyncio.timeout(SECONDS_MAX):
         await database.connect(database_url)
     try:
-        await ports.live.start()
+        async with asyncio.timeout(SECONDS_MAX):
+            await ports.live.start()
         yield Service(ports, passwords)
     finally:
         async with asyncio.timeout(SECONDS_MAX):
             await ports.live.stop()
             # The driver's thread would keep the process alive.
             await database.disconnect()
+            await ports.processor.close()
         passwords.close()

@@ -15,7 +15,7 @@ from api.routes import graphiql
 from api.routes.graphiql import CONTENT_SECURITY_POLICY, HashedFiles, graphiql_page, wants_graphiql
 
 ROOT = Path(__file__).parents[2]
-TOUR = sorted((ROOT / "web" / "graphiql" / "tour").glob("*.graphql"))
+DOCUMENTS = sorted((ROOT / "web" / "graphiql").glob("*/*.graphql"))
 SCRIPT = b"console.log('here')"
 
 
@@ -117,8 +117,8 @@ async def test_what_is_not_there_is_not_found_and_not_kept(client: AsyncClient, 
     assert "cache-control" not in answer.headers
 
 
-@pytest.mark.parametrize("document", TOUR, ids=lambda path: path.stem)
-def test_every_tab_of_the_tour_fits_the_schema(document: Path) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_tab_of_the_tour_and_what_the_page_itself_asks_fit_the_schema(document: Path) -> None:
     exported = ROOT / "schema.graphql"
     if not exported.is_file():
         pytest.skip("schema.graphql is not exported yet")

@@ -1,22 +1,13 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { post } from './http';
 import { currentSession, setSession, useSession } from './session';
+import SIGN_IN from './operations/SignIn.graphql?raw';
+import SIGN_OUT from './operations/SignOut.graphql?raw';
 
 interface SessionPayload {
   errors: { message: string }[];
   token: string | null;
-  challenge: string | null;
 }
-
-const SIGN_IN = `mutation SignIn($input: SignInInput!) {
-  signIn(input: $input) { errors { message } token challenge }
-}`;
-
-const ANSWER_CHALLENGE = `mutation AnswerChallenge($challenge: String!, $code: String!) {
-  answerChallenge(challenge: $challenge, code: $code) { errors { message } token challenge }
-}`;
-
-const SIGN_OUT = 'mutation SignOut { signOut { accepted } }';
 
 async function ask(query: string, variables: Record<string, unknown>): Promise<SessionPayload> {
   const { data, errors } = await post({ query, variables }, {});
@@ -68,7 +59,6 @@ export function SignIn() {
 
 function SignInForm({ onDone }: { onDone(): void }) {
   const [email, setEmail] = useState('');
-  const [challenge, setChallenge] = useState<string | null>(null);
   const [problem, setProblem] = useState('');
   const [busy, setBusy] = useState(false);
 
@@ -78,14 +68,11 @@ function SignInForm({ onDone }: { onDone(): void }) {
     setBusy(true);
     setProblem('');
     try {
-      const payload = challenge
-        ? await ask(ANSWER_CHALLENGE, { challenge, code: fields.get('code') })
-        : await ask(SIGN_IN, { input: { email, password: fields.get('password'), device: 'GraphiQL' } });
+      const payload = await ask(SIGN_IN, { input: { email, password: fields.get('password'), device: 'GraphiQL' } });
       if (payload.token) {
         setSession({ token: payload.token, email });
         onDone();
-      } else if (payload.challenge) setChallenge(payload.challenge);
-      else setProblem('The server gave no token.');
+      } else setProblem('The server gave no token.');
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
     } finally {
@@ -95,38 +82,29 @@ function SignInForm({ onDone }: { onDone(): void }) {
 
   return (
     <form onSubmit={(event) => void submit(event)}>
-      {challenge ? (
-        <label key="code">
-          Code from your authenticator app
-          <input name="code" inputMode="numeric" autoComplete="one-time-code" required autoFocus />
-        </label>
-      ) : (
-        <>
-          <label>
-            E-mail
-            <input
-              name="email"
-              type="email"
-              autoComplete="username"
-              value={email}
-              onChange={(event) => setEmail(event.target.value)}
-              required
-              autoFocus
-            />
-          </label>
-          <label>
-            Password
-            <input name="password" type="password" autoComplete="current-password" required />
-          </label>
-        </>
-      )}
+      <label>
+        E-mail
+        <input
+          name="email"
+          type="email"
+          autoComplete="username"
+          value={email}
+          onChange={(event) => setEmail(event.target.value)}
+          required
+          autoFocus
+        />
+      </label>
+      <label>
+        Password
+        <input name="password" type="password" autoComplete="current-password" required />
+      </label>
       {problem && (
         <p className="problem" role="alert">
           {problem}
         </p>
       )}
       <button type="submit" className="primary" disabled={busy}>
-        {busy ? 'One moment…' : challenge ? 'Confirm' : 'Sign in'}
+        {busy ? 'One moment…' : 'Sign in'}
       </button>
       <p className="hint">
         In the sandbox: <code>demo@example.com</code>, <code>Demo-pass-1</code>. The token is used by every tab whose

@@ -1,0 +1,74 @@
+"""Run the benchmarks: `python -m bench [account-read] [call-charge] [live]`, all of them when none is named.
+
+PEERS names the folder of other servers to measure in the same run; ACCOUNTS, ROUNDS and SECONDS say how much is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvloop
+
+from bench import account_read, call_charge, live
+from bench.peers import Peers
+from bench.seed import Seeded, check_ledger, seed
+from tests.live_servers import live_server
+from tests.servers import drop_database, postgres_server
+
+NAMES = ("account-read", "call-charge", "live")
+DATABASE = "bench_product"
+
+
+def main() -> None:
+    """Measure what is named and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the service; nothing is judged.")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="account-read, call-charge, live; all when none is named"
+    )
+    parser.add_argument("--accounts", type=int, default=int(os.environ.get("ACCOUNTS") or 5_000))
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS") or 5))
+    parser.add_argument("--seconds", type=int, default=3, help="that a round lasts")
+    parser.add_argument("--peers", type=Path, default=os.environ.get("PEERS") or None)
+    given = parser.parse_args()
+    names = given.names or NAMES
+    if unknown := set(names) - set(NAMES):
+        parser.error(f"there is no {unknown.pop()}")
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        server_url = stack.enter_context(postgres_server())
+        seeded = uvloop.run(seed(server_url, DATABASE, given.accounts))
+        stack.callback(lambda: uvloop.run(drop_database(server_url, DATABASE)))
+        peers = Peers(given.peers, work, server_url) if given.peers else None
+        if peers:
+            stack.callback(lambda: uvloop.run(drop_database(server_url, "bench_peers")))
+        print(
+            f"{given.accounts} accounts, {given.rounds} rounds of {given.seconds} s, {os.cpu_count()} cores,", end=" "
+        )
+        print(f"Python {platform.python_version()}; one process, SANDBOX=on, PostgreSQL without fsync\n")
+        for name in names:
+            print(f"### {name}\n\n{_measure(name, seeded, work, peers, given)}", flush=True)
+        print("The ledger's audit afterwards:", uvloop.run(check_ledger(seeded.url)))
+
+
+def _measure(name: str, seeded: Seeded, work: Path, peers: Peers | None, given: argparse.Namespace) -> str:
+    folder = work / name
+    folder.mkdir()
+    # Only here does the load publish events of its own, which takes a broadcast that it can reach.
+    broadcast_url = seeded.url if name == "live" else "memory://"
+    with live_server(folder, DATABASE_URL=seeded.url, BROADCAST_URL=broadcast_url) as server:
+        if name == "account-read":
+            measuring = account_read.measure(server, seeded, work, peers, given.rounds, given.seconds)
+        elif name == "call-charge":
+            measuring = call_charge.measure(server, seeded, work, peers, given.rounds, given.seconds)
+        else:
+            measuring = live.measure(server, seeded, work, peers, broadcast_url)
+        return uvloop.run(measuring)
+
+
+if __name__ == "__main__":
+    main()

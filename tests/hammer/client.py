@@ -1,0 +1,101 @@
+"""GraphQL over HTTP as a front end sends it, with answers that may be lost on the way."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from tests.hammer.fleet import Fleet
+
+QUOTE = """mutation($input: QuotePaymentInput!) { quotePayment(input: $input) {
+  errors { code path } quote { id total { amount } } } }"""
+PAY = """mutation($input: PayInput!) { pay(input: $input) {
+  errors { code path } replayed payment { id status total { amount } actionUrl } } }"""
+PAID = "query($key: String!) { paymentByIdempotencyKey(key: $key) { id status } }"
+AUTHORIZE = """mutation($input: AuthorizeCallInput!) { authorizeCall(input: $input) {
+  errors { code path } replayed maxSeconds call { id status } } }"""
+RECORD = """mutation($input: RecordCallInput!) { recordCall(input: $input) {
+  errors { code path } replayed call { id status cost { amount } } } }"""
+BALANCES = "query { me { balances { id revision posted { amount } held { amount } } } }"
+
+ANSWER_SECONDS_MAX = 45.0
+TRIES_MAX = 40
+
+
+class NoAnswer(Exception):
+    """The connection was lost, or nobody could say: whatever was asked may or may not have happened."""
+
+
+class Unexpected(Exception):
+    """The service answered as it never should."""
+
+
+class Client:
+    """Asks any process of the fleet; counts what was asked by the mutation's name."""
+
+    def __init__(self, fleet: Fleet, pick: random.Random) -> None:
+        self.fleet = fleet
+        self.asked: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.unexpected: list[str] = []
+        self._pick = pick
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+        self.http = httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX, limits=limits)
+
+    async def once(self, document: str, variables: Mapping[str, Any], token: str, url: str | None = None) -> Any:
+        """Return the root field of one answer; NoAnswer when there is none, or one that says to ask again."""
+        where = url or await self.fleet.url(self._pick)
+        body = {"query": document, "variables": dict(variables)}
+        try:
+            response = await self.http.post(f"{where}/graphql", json=body, headers={"authorization": f"Bearer {token}"})
+        except httpx.TransportError as error:
+            raise NoAnswer(type(error).__name__) from error
+        answer = response.json() if response.headers.get("content-type", "").startswith("application/json") else {}
+        if response.status_code != 200 or answer.get("errors") or not answer.get("data"):
+            told = f"{response.status_code} {response.text[:300]} for {document[:40]!r} {dict(variables)}"
+            code = (answer.get("errors") or [{}])[0].get("extensions", {}).get("code", "")
+            if code in ("BAD_REQUEST", "FORBIDDEN", "UNAUTHENTICATED"):
+                self.refused[code] += 1
+                return {"errors": [{"code": code}]}
+            self.unexpected.append(told)
+            raise Unexpected(told)
+        ((name, root),) = answer["data"].items()
+        self.asked[name] += 1
+        for fault in (root or {}).get("errors", []):
+            self.refused[fault["code"]] += 1
+        if root and any(
+            fault["code"] in ("UNAVAILABLE", "IDEMPOTENCY_IN_PROGRESS") for fault in root.get("errors", [])
+        ):
+            raise NoAnswer("asked to come again")
+        return root
+
+    async def until_answered(self, document: str, variables: Mapping[str, Any], token: str) -> Any:
+        """Ask again, of whichever process is up, until there is an answer; what is asked must be safe to repeat."""
+        for _ in range(TRIES_MAX):
+            try:
+                return await self.once(document, variables, token)
+            except NoAnswer:
+                continue
+        told = f"no answer in {TRIES_MAX} tries to {document[:40]!r} {dict(variables)}"
+        self.unexpected.append(told)
+        raise Unexpected(told)
+
+    async def sandbox(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Open one of the sandbox's doors; NoAnswer when the process went away or could not."""
+        where = await self.fleet.url(self._pick)
+        try:
+            response = await self.http.post(f"{where}/sandbox/{path}", json=dict(body))
+        except httpx.TransportError as error:
+            raise NoAnswer(type(error).__name__) from error
+        if response.status_code != 200:
+            raise NoAnswer(f"{response.status_code} {response.text[:200]}")
+        found: dict[str, Any] = response.json()
+        return found
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self.http.aclose()

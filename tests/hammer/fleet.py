@@ -1,0 +1,92 @@
+"""The serving processes: where requests can go, which of them is killed, and when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from tests.hammer.world import World
+from tests.live_servers import LiveServer
+
+BACK_SECONDS_MAX = 90.0
+
+
+class Fleet:
+    """Serving processes over one database; at least one is back soon whenever all are down."""
+
+    def __init__(self, servers: list[LiveServer]) -> None:
+        self.servers = servers
+        self.kills = 0
+        self._down: set[int] = set(range(len(servers)))
+        self._changed = asyncio.Condition()
+        self._restarts: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start all that are down; returns once they are ready."""
+        await asyncio.gather(*(self._start(number) for number in sorted(self._down)))
+
+    async def url(self, pick: random.Random) -> str:
+        """Return the address of a process that is up, waiting for one if need be."""
+        async with asyncio.timeout(BACK_SECONDS_MAX), self._changed:
+            await self._changed.wait_for(lambda: len(self._down) < len(self.servers))
+            return pick.choice([s.url for n, s in enumerate(self.servers) if n not in self._down])
+
+    def urls(self) -> list[str]:
+        """Return the addresses of all processes that are up."""
+        return [server.url for number, server in enumerate(self.servers) if number not in self._down]
+
+    def kill(self, number: int) -> None:
+        """Kill one process as a power cut would; a process that is down stays down."""
+        if number not in self._down:
+            self._down.add(number)
+            self.servers[number].kill()
+            self.kills += 1
+
+    def restart_soon(self) -> None:
+        """Begin to start what is down, and let the caller go on."""
+        task = asyncio.create_task(self.start())
+        self._restarts.add(task)
+
+    async def whole(self) -> None:
+        """Wait until every process is up."""
+        while self._restarts:
+            await self._restarts.pop()
+        await self.start()
+
+    def stop(self) -> None:
+        """End all processes."""
+        for server in self.servers:
+            server.stop()
+
+    def complaints(self) -> list[str]:
+        """Return what the processes logged as errors that nobody expected."""
+        lines = [line for server in self.servers for line in server.log.read_text(errors="replace").splitlines()]
+        return [line for line in lines if '"level":"error"' in line.replace(" ", "") or "Traceback" in line]
+
+    async def _start(self, number: int) -> None:
+        await asyncio.to_thread(self.servers[number].start)
+        async with self._changed:
+            self._down.discard(number)
+            self._changed.notify_all()
+
+
+@contextlib.asynccontextmanager
+async def running(world: World, folder: Path, count: int, settings: Mapping[str, str]) -> AsyncIterator[Fleet]:
+    """Serve the world by `count` processes for as long as the block lasts."""
+    shared = {
+        "DATABASE_URL": world.database_url,
+        "PAYMENTS_URL": f"simulated://{world.processor_file}",
+        "SECRET_KEY": "a key for tests only, of forty characters",
+        **settings,
+    }
+    fleet = Fleet([LiveServer(folder, shared) for _ in range(count)])
+    try:
+        await fleet.start()
+        yield fleet
+    finally:
+        with contextlib.suppress(Exception):
+            await fleet.whole()
+        await asyncio.to_thread(fleet.stop)

@@ -1,0 +1,184 @@
+"""Rounds of the hammer: random operations with a kill among them, then quiet, then everything is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+
+from tests.hammer.books import read_tables
+from tests.hammer.client import Client, NoAnswer
+from tests.hammer.fleet import Fleet, running
+from tests.hammer.invariants import Permanence, broken_promises, differences
+from tests.hammer.operations import Operations
+from tests.hammer.watchers import Watcher, watching
+from tests.hammer.world import make_world
+from tests.live_servers import ROOT
+
+AT_ONCE = 12
+ROUND_SECONDS_MAX = 150.0
+QUIET_SECONDS_MAX = 120.0
+LOOK_AGAIN_SECONDS = 0.1
+WATCHED = 3
+UNSETTLED = ("PROCESSING", "REQUIRES_ACTION")
+
+
+class Hammer:
+    """One world, its processes and all that was seen of them."""
+
+    def __init__(self, operations: Operations, watchers: list[Watcher], pick: random.Random) -> None:
+        self.operations, self.watchers, self.pick = operations, watchers, pick
+        self.client, self.fleet = operations.client, operations.client.fleet
+        self.world = operations.world
+        self.kinds: Counter[str] = Counter()
+        self.rounds = 0
+        self.differences: list[str] = []
+        self._permanence = Permanence()
+
+    async def round(self, size: int, kills: int) -> None:
+        """Do `size` random operations, kill that often among them, settle, and look at everything."""
+        async with asyncio.timeout(ROUND_SECONDS_MAX):
+            await self._read_clock()
+            await self._operate(size, kills)
+            await self.settle()
+        await self.look()
+        self.rounds += 1
+
+    async def _operate(self, size: int, kills: int) -> None:
+        """Work at several operations at once; kills fall when so many answers have come."""
+        weights, choices = zip(*self.operations.choices(), strict=True)
+        work = iter([self.pick.choices(choices, weights)[0] for _ in range(size)])
+        moments = sorted(self.pick.randrange(size * 2) for _ in range(kills))
+        start = self.client.asked.total()
+        done = asyncio.Event()
+
+        async def hands() -> None:
+            for operation in work:
+                self.kinds[operation.__name__] += 1
+                await operation()
+
+        async def killer() -> None:
+            for moment in moments:
+                while self.client.asked.total() < start + moment and not done.is_set():
+                    await asyncio.sleep(0.001)
+                await self._kill_one()
+
+        killing = asyncio.create_task(killer())
+        results = await asyncio.gather(*(hands() for _ in range(AT_ONCE)), return_exceptions=True)
+        done.set()
+        await killing
+        self.differences += [f"an operation failed: {error!r}" for error in results if error is not None]
+
+    async def _kill_one(self) -> None:
+        await self.fleet.whole()
+        self.fleet.kill(self.pick.randrange(len(self.fleet.servers)))
+        self.fleet.restart_soon()
+
+    async def _read_clock(self) -> None:
+        async with httpx.AsyncClient(timeout=30) as http:
+            response = await http.get(f"{await self.fleet.url(self.pick)}/sandbox/clock")
+        self.operations.now = datetime.fromisoformat(response.json()["now"])
+
+    async def settle(self) -> None:
+        """Bring everything to its end: whole processes, answered questions, decided payments, told events."""
+        async with asyncio.timeout(QUIET_SECONDS_MAX):
+            await self.fleet.whole()
+            await self._patiently("payments", {"next": "ok"})
+            while True:
+                tables = await read_tables(self.world.database_url, ("payments", "due_work"))
+                open_ones = [row for row in tables["payments"] if row["status"] in UNSETTLED]
+                for row in open_ones:
+                    if row["action_url"]:
+                        result = self.pick.choice(("ok", "fail"))
+                        await self._patiently(row["action_url"].split("/sandbox/")[1], {"result": result})
+                if not open_ones and not tables["due_work"]:
+                    break
+                await self._patiently("clock", {"advance": "PT11M"})
+            await self._wait_until_told()
+
+    async def _patiently(self, path: str, body: Mapping[str, str]) -> None:
+        """Open a door until it answers; a lease of a killed process keeps the clock waiting until it ends."""
+        while True:
+            try:
+                await self.client.sandbox(path, body)
+                return
+            except NoAnswer:
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _wait_until_told(self) -> None:
+        while True:
+            events = (await read_tables(self.world.database_url, ("outbox_events",)))["outbox_events"]
+            if all(event["published_at"] is not None for event in events):
+                return
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def look(self) -> None:
+        """Compare the books with themselves, the processor, what was acknowledged and what the sockets saw."""
+        tables = await read_tables(self.world.database_url)
+        self.differences += differences(tables, self.world.processor_file)
+        self.differences += broken_promises(tables, self.operations.told)
+        self.differences += self._permanence.differences(tables)
+        balances = {row["service_account_id"]: row for row in tables["balances"]}
+        for watcher in self.watchers:
+            row = balances[str(watcher.holder.service_key)]
+            if not await watcher.saw(row["revision"]):
+                self.differences.append(f"I10: a socket last saw {watcher.last}, the balance is {row}")
+            self.differences += watcher.differences
+            watcher.differences.clear()
+        self.differences += self.client.unexpected
+        self.client.unexpected.clear()
+
+    async def audit(self) -> str:
+        """Run the service's own audit as a command; return its last line."""
+        settings = {"DATABASE_URL": self.world.database_url, "SANDBOX": "on", "SECRET_KEY": "a key for tests only" * 2}
+        command = [sys.executable, "-m", "api", "ledger", "audit"]
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, env=settings, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        lines = output.decode().strip().splitlines()
+        if process.returncode != 0:
+            self.differences += [f"audit: {line}" for line in lines]
+        return lines[-1] if lines else "the audit said nothing"
+
+
+@contextlib.asynccontextmanager
+async def hammering(
+    database_url: str,
+    folder: Path,
+    seed: str,
+    *,
+    servers: int,
+    holders: int = 8,
+    settings: Mapping[str, str] | None = None,
+) -> AsyncIterator[Hammer]:
+    """Yield a hammer over a new world in `folder`, served by `servers` processes."""
+    pick = random.Random(seed)
+    world = await make_world(database_url, folder / "processor.sqlite3", holders)
+    async with running(world, folder, servers, settings or {}) as fleet:
+        client = Client(fleet, pick)
+        try:
+            async with watching(fleet, world.holders[:WATCHED], pick) as watchers:
+                yield Hammer(Operations(world, client, pick), watchers, pick)
+        finally:
+            await client.close()
+
+
+async def hammer_for(
+    hammer: Hammer, rounds: int, size: int, kill_each: float, deadline: float, say: Callable[[str], None]
+) -> str:
+    """Do rounds until there were enough, the time is over or something differs; return the audit's last line."""
+    while hammer.rounds < rounds and time.monotonic() < deadline and not hammer.differences:
+        await hammer.round(size, int(hammer.pick.random() < kill_each))
+        if hammer.rounds % 10 == 0:
+            say(f"round {hammer.rounds}: {await hammer.audit()}")
+    hammer.differences += [f"logged: {line[:300]}" for line in hammer.fleet.complaints()]
+    return await hammer.audit()
