@@ -22,7 +22,10 @@ IDLE = {Channel.WEB: timedelta(days=1), Channel.IOS: timedelta(days=30), Channel
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is asking. `account` is the holder's row as the database has it; None for a key."""
+    """Who is asking. `account` is the holder's row as the database has it; None for a key.
+
+    `channel` is what the sign-in came by; `proved_at` is when its bearer gave the password last.
+    """
 
     sign_in_id: UUID
     roles: frozenset[Role]
@@ -30,12 +33,14 @@ class Viewer:
     account: Row | None = None
     key_id: UUID | None = None
     expires_at: datetime | None = None
+    channel: Channel = Channel.SYSTEM
+    proved_at: datetime | None = None
 
 
 _HOLDER = frozenset({Role.CUSTOMER})
 _FIND = """
-select s.id as sign_in_id, s.channel, s.last_seen_at, s.expires_at, s.ended_at, s.key_id, k.role as key_role,
-       c.ahead_seconds, a.*
+select s.id as sign_in_id, s.channel, s.last_seen_at, s.expires_at, s.ended_at, s.proved_at, s.key_id,
+       k.role as key_role, c.ahead_seconds, a.*
   from sign_ins s
   left join accounts a on a.id = s.account_id
   left join api_keys k on k.id = s.key_id
@@ -66,7 +71,15 @@ async def find_viewer(ports: Ports, token: str | None) -> Viewer | None:
     if now - last_seen_at > IDLE[Channel(row["channel"])] or row["status"] != AccountStatus.ACTIVE.value:
         return None
     await _see(sign_in_id, last_seen_at, now)
-    return Viewer(sign_in_id, _HOLDER, account_id=read_uuid(row["id"]), account=row, expires_at=expires_at)
+    return Viewer(
+        sign_in_id,
+        _HOLDER,
+        account_id=read_uuid(row["id"]),
+        account=row,
+        expires_at=expires_at,
+        channel=Channel(row["channel"]),
+        proved_at=read_time(row["proved_at"]) if row["proved_at"] else None,
+    )
 
 
 async def follow_sandbox_clock(ports: Ports) -> None:
@@ -88,12 +101,15 @@ async def _see(sign_in_id: UUID, last_seen_at: datetime, now: datetime) -> None:
 
 
 async def begin_sign_in(now: datetime, account_id: UUID, *, device: str, channel: Channel) -> tuple[str, UUID]:
-    """Make a sign-in within the transaction under way; return its token, shown once, and its id."""
+    """Make a sign-in within the transaction under way; return its token, shown once, and its id.
+
+    It counts as a proof of the password, so call it only once that was checked.
+    """
     token, sign_in_id = new_token(), uuid7()
     await execute(
-        "insert into sign_ins (id, token_hash, account_id, key_id, device, channel, created_at, last_seen_at,"
-        " expires_at, ended_at) values ($1, $2, $3, null, $4, $5, $6, $6, $7, null)",
-        sign_in_id, token_hash(token), account_id, device[:200], channel.value, now, now + LIFETIME[channel],
+        "insert into sign_ins (id, token_hash, account_id, key_id, in_browser, proved_at, device, channel, created_at,"
+        " last_seen_at, expires_at, ended_at) values ($1, $2, $3, null, $4, $5, $6, $7, $5, $5, $8, null)",
+        sign_in_id, token_hash(token), account_id, False, now, device[:200], channel.value, now + LIFETIME[channel],
     )  # fmt: skip
     return token, sign_in_id
 
@@ -105,8 +121,8 @@ async def make_key(now: datetime, name: str, role: Role, token: str | None = Non
         "insert into api_keys (id, name, role, created_at) values ($1, $2, $3, $4)", key_id, name, role.value, now
     )
     await execute(
-        "insert into sign_ins (id, token_hash, account_id, key_id, device, channel, created_at, last_seen_at,"
-        " expires_at, ended_at) values ($1, $2, null, $3, '', $4, $5, $5, null, null)",
-        uuid7(), token_hash(token), key_id, Channel.SYSTEM.value, now,
+        "insert into sign_ins (id, token_hash, account_id, key_id, in_browser, device, channel, created_at, last_seen_at,"
+        " expires_at, ended_at) values ($1, $2, null, $3, $4, '', $5, $6, $6, null, null)",
+        uuid7(), token_hash(token), key_id, False, Channel.SYSTEM.value, now,
     )  # fmt: skip
     return token
