@@ -168,7 +168,13 @@ class Live:
             return
         for watcher in list(watchers):
             if event["kind"] == "sign_in_ended":
-                if event["sign_in"] in (None, str(watcher.sign_in_id)):
+                if _ends(event, watcher):
                     watcher.end()
             else:
                 watcher.put(event)
+
+
+def _ends(event: dict[str, Any], watcher: Watcher) -> bool:
+    """Tell whether the end of a sign-in, or of all but one ("spared"), is the end of this watcher."""
+    sign_in_id = str(watcher.sign_in_id)
+    return event["sign_in"] in (None, sign_in_id) and event.get("spared") != sign_in_id

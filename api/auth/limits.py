@@ -27,6 +27,8 @@ class Limit(Enum):
 
     SIGN_INS_PER_CLIENT = "sign_ins_per_client"
     SIGN_INS_PER_ACCOUNT = "sign_ins_per_account"
+    FAILURES_NOTED_PER_ACCOUNT = "failures_noted_per_account"
+    EMAIL_CHANGES_PER_ACCOUNT = "email_changes_per_account"
     SIGN_UPS_PER_CLIENT = "sign_ups_per_client"
     RESENDS_PER_CLIENT = "resends_per_client"
     LINKS_PER_CLIENT = "links_per_client"

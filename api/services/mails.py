@@ -41,6 +41,8 @@ async def queue_mail(
 ) -> None:
     """Have a mail sent once the transaction under way is committed; a repeat with the same key changes nothing.
 
+    `template` names the texts `<template>_subject` and `<template>_text`, of mails.toml unless it names another file
+    ("notices.password_changed").
     `key` becomes the message id: letters, digits and `._-`, one per event. `params` fill the template's texts and wait
     in the database until then, so no secret may be among them.
     """
@@ -75,13 +77,14 @@ async def _done(ports: Ports, claim: Claim) -> None:
 
 def _mail(ports: Ports, claim: Claim) -> Mail:
     payload = claim.payload
-    locale = payload["locale"]
+    locale, template = payload["locale"], payload["template"]
+    texts = template if "." in template else f"mails.{template}"
     url = Link(payload["link"][0], tuple(payload["link"][1:])).url(ports) if payload["link"] else None
     params = payload["params"] | ({"link": url} if url else {})
-    text = render(locale, f"mails.{payload['template']}_text", params).strip() + "\n\n" + _footer(ports, locale)
+    text = render(locale, f"{texts}_text", params).strip() + "\n\n" + _footer(ports, locale)
     return Mail(
         to=payload["to"],
-        subject=render(locale, f"mails.{payload['template']}_subject", params),
+        subject=render(locale, f"{texts}_subject", params),
         text=text + "\n",
         html=html_of(text, locale, url),
         message_id=claim.key,

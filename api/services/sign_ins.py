@@ -17,6 +17,8 @@ from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.passwords import password_is_too_long
 from api.domain.plain_text import is_printable
 from api.domain.sign_up_data import sign_up_data
+from api.services.activity import note, note_failure
+from api.services.devices import note_sign_in
 from api.services.outbox import tell
 from api.services.sign_ups import newest_waiting
 
@@ -65,6 +67,9 @@ async def sign_in(
         waiting = await newest_waiting(ports.now(), address.key)
     kept = account or waiting
     if not await passwords.check_password(password, kept["password_hash"] if kept else None):
+        if address is not None:
+            account_id = read_uuid(account["id"]) if account else None
+            await note_failure(ports, address.key, account_id, "sign_in_failed", channel=channel)
         raise Refused(_WRONG)
     if account is None:
         raise Refused(Fault(ErrorCode.EMAIL_NOT_VERIFIED, "errors.email_not_verified", ("input", "email")))
@@ -84,11 +89,17 @@ async def sign_out(ports: Ports, viewer: Viewer, *, everywhere: bool) -> None:
     """
     if viewer.account_id is None:
         return
-    await end_sign_ins(ports, viewer.account_id, None if everywhere else viewer.sign_in_id)
+    await fetch_one("select id from accounts where id = $1 for update", viewer.account_id)
+    if await end_sign_ins(ports, viewer.account_id, None if everywhere else viewer.sign_in_id):
+        action = "signed_out_everywhere" if everywhere else "signed_out"
+        await note(ports, viewer.account_id, action, channel=viewer.channel)
 
 
-async def end_sign_ins(ports: Ports, account_id: UUID, sign_in_id: UUID | None) -> None:
-    """End one sign-in of an account, or with None all of them, within the transaction under way."""
+async def end_sign_ins(ports: Ports, account_id: UUID, sign_in_id: UUID | None) -> int:
+    """End one sign-in of an account, or with None all of them, within the transaction under way; return how many.
+
+    Their sockets end with them, once it is committed. The account's row is to be locked before.
+    """
     now = ports.now()
     query = "update sign_ins set ended_at = $1 where account_id = $2 and ended_at is null"
     if sign_in_id is None:
@@ -97,6 +108,19 @@ async def end_sign_ins(ports: Ports, account_id: UUID, sign_in_id: UUID | None) 
         ended = await execute(f"{query} and id = $3", now, account_id, sign_in_id)
     if ended:
         await tell(account_id, "sign_in_ended", {"sign_in": str(sign_in_id) if sign_in_id else None})
+    return ended
+
+
+async def end_other_sign_ins(ports: Ports, account_id: UUID, spared_id: UUID, *, channel: Channel) -> int:
+    """End all sign-ins of an account but one, as above; return how many, which is noted among its activity."""
+    ended = await execute(
+        "update sign_ins set ended_at = $1 where account_id = $2 and ended_at is null and id <> $3",
+        ports.now(), account_id, spared_id,
+    )  # fmt: skip
+    if ended:
+        await tell(account_id, "sign_in_ended", {"sign_in": None, "spared": str(spared_id)})
+        await note(ports, account_id, "sign_ins_ended", channel=channel, params={"count": str(ended)})
+    return ended
 
 
 async def open_sign_ins(ports: Ports, account_id: UUID) -> Sequence[Row]:
@@ -139,6 +163,7 @@ async def _begin(
     )  # fmt: skip
     if account is None:
         raise Refused(_WRONG)
+    await note_sign_in(ports, account, device, channel)
     token, sign_in_id = await begin_sign_in(ports.now(), account_id, device=device, channel=channel)
     await forget(counter)
     await take_back(ports, Limit.SIGN_INS_PER_CLIENT, client)
