@@ -6,7 +6,11 @@ from typing import NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 
-from api.domain.plain_text import EMAIL_LENGTH_MAX
+from api.domain.faults import ErrorCode, Fault
+from api.domain.plain_text import EMAIL_LENGTH_MAX, is_blank
+
+EMAIL_COMPARED_MAX = 1000
+"""Addresses have 254 characters at most; of a longer text, which is refused, no more than this is looked at."""
 
 
 class Email(NamedTuple):
@@ -47,3 +51,12 @@ def normalise_email(text: str, *, allow_test_domains: bool) -> Email | None:
     if address is None or len(address) > EMAIL_LENGTH_MAX:
         return None
     return Email(address, address.lower())
+
+
+def email_faults(text: str, name: str, *, allow_test_domains: bool) -> list[Fault]:
+    """Return why this cannot be an e-mail address, with the path (name,)."""
+    if is_blank(text[:EMAIL_COMPARED_MAX]):
+        return [Fault(ErrorCode.REQUIRED, "errors.required", (name,))]
+    if normalise_email(text[:EMAIL_COMPARED_MAX], allow_test_domains=allow_test_domains) is None:
+        return [Fault(ErrorCode.INVALID, "sign_ups.email_invalid", (name,))]
+    return []

@@ -121,8 +121,8 @@ async def make_key(now: datetime, name: str, role: Role, token: str | None = Non
         "insert into api_keys (id, name, role, created_at) values ($1, $2, $3, $4)", key_id, name, role.value, now
     )
     await execute(
-        "insert into sign_ins (id, token_hash, account_id, key_id, in_browser, device, channel, created_at, last_seen_at,"
-        " expires_at, ended_at) values ($1, $2, null, $3, $4, '', $5, $6, $6, null, null)",
+        "insert into sign_ins (id, token_hash, account_id, key_id, in_browser, device, channel, created_at,"
+        " last_seen_at, expires_at, ended_at) values ($1, $2, null, $3, $4, '', $5, $6, $6, null, null)",
         uuid7(), token_hash(token), key_id, False, Channel.SYSTEM.value, now,
     )  # fmt: skip
     return token

@@ -15,15 +15,14 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch, fetch_one, read_json, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.auth.emails import Email, normalise_email
+from api.auth.emails import EMAIL_COMPARED_MAX, Email, email_faults, normalise_email
 from api.auth.limits import Limit, client_of, count_try, limit_fault, take_back
 from api.auth.passwords import Passwords
 from api.auth.passwords_common import is_common
 from api.auth.phones import phone_to_e164
 from api.auth.tokens import token_hash
-from api.domain.accounts import AccountStatus
+from api.domain.accounts import AccountStatus, Channel
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
-from api.domain.plain_text import is_blank
 from api.domain.security_questions import SecurityAnswer
 from api.domain.sign_ups import (
     Credentials,
@@ -35,6 +34,7 @@ from api.domain.sign_ups import (
 )
 from api.models.accounts import Account
 from api.models.accounts import SecurityAnswer as AnswerRow
+from api.services.activity import note
 from api.services.mails import Link, mailable_name, mailable_time, queue_mail
 
 LINK_LIFETIME = timedelta(hours=24)
@@ -43,9 +43,6 @@ WAITING_MAX = 5
 
 KEPT = timedelta(days=7)
 """How long a sign-up waits after its link has expired: until then a new link can be asked for."""
-
-# Addresses have 254 characters at most; a longer one is refused, and need not be compared with the password.
-_EMAIL_COMPARED_MAX = 1000
 
 
 class Stages(NamedTuple):
@@ -73,7 +70,7 @@ def validate(ports: Ports, stages: Stages) -> list[Fault]:
     credentials, answers, profile = stages
     faults: list[Fault] = []
     if credentials is not None:
-        credentials = replace(credentials, email=credentials.email[:_EMAIL_COMPARED_MAX])
+        credentials = replace(credentials, email=credentials.email[:EMAIL_COMPARED_MAX])
         faults += _email_faults(ports, credentials.email) + credentials_faults(credentials, is_common)
     if answers is not None:
         faults += security_answers_faults(answers, credentials)
@@ -115,15 +112,50 @@ async def sign_up(ports: Ports, passwords: Passwords, stages: Stages, *, client_
     await _wait_for_link(ports, hashed)
 
 
-async def verify_email(ports: Ports, token: str, *, client_address: str) -> None:
+@transactional
+async def open_account(ports: Ports, hash_of_token: str, client: str) -> bool:
     """Make an account of the sign-up that a link belongs to, once; the other sign-ups of its address end.
 
-    Raises Refused: TOKEN_INVALID for a link that is unknown, used, ended or replaced, or whose address has got an
-    account meanwhile; TOKEN_EXPIRED; RATE_LIMITED.
+    Returns False, with nothing changed, for a link that is no sign-up's. Raises Refused: TOKEN_INVALID where the
+    address has got an account meanwhile; TOKEN_EXPIRED.
     """
-    client = client_of(client_address)
-    await count_try(ports, (Limit.LINKS_PER_CLIENT, client))
-    await _open_account(ports, token_hash(token), client)
+    now = ports.now()
+    # All that wait at the address are locked in one order, that of `_renew_links`, so that two of its links at once, or
+    # a link and a resend, do not wait for each other.
+    await fetch(
+        "select id from pending_sign_ups where email_key = (select email_key from pending_sign_ups"
+        " where token_hash = $1) order by created_at desc, id desc for update",
+        hash_of_token,
+    )
+    # Deleting is what makes the link work once: of two at the same time, one finds nothing left.
+    row = await fetch_one("delete from pending_sign_ups where token_hash = $1 returning *", hash_of_token)
+    if row is None:
+        return False
+    await take_back(ports, Limit.LINKS_PER_CLIENT, client)
+    if read_time(row["expires_at"]) <= now:
+        raise Refused(Fault(ErrorCode.TOKEN_EXPIRED, "errors.token_expired", ("token",)))
+    try:
+        account = await Account.create(
+            **read_json(row["profile"]),
+            status=AccountStatus.ACTIVE.value,
+            email=row["email"],
+            email_key=row["email_key"],
+            email_verified_at=now,
+            locale=row["locale"],
+            password_hash=row["password_hash"],
+            password_changed_at=read_time(row["created_at"]),
+            passcode_hash=row["passcode_hash"],
+            terms_version=row["terms_version"],
+            terms_agreed_at=read_time(row["created_at"]),
+            created_at=now,
+        )
+    except IntegrityError:
+        raise Refused(Fault(ErrorCode.TOKEN_INVALID, "errors.token_invalid", ("token",))) from None
+    for code, kept in read_json(row["answers"]):
+        await AnswerRow.create(account_id=account.id, question_code=code, answer_hash=kept)
+    await execute("delete from pending_sign_ups where email_key = $1", row["email_key"])
+    await note(ports, account.id, "account_opened", channel=Channel.WEB)
+    return True
 
 
 async def resend(ports: Ports, email: str, *, client_address: str) -> None:
@@ -132,7 +164,7 @@ async def resend(ports: Ports, email: str, *, client_address: str) -> None:
     The answer is the same where none waits. Past the limit of mails per address the old links stay good, and nothing
     is sent. Raises Refused: INVALID for what is no address, RATE_LIMITED for a client that asks too often.
     """
-    refuse_if(_shape_faults(ports, email, "email"))
+    refuse_if(email_faults(email, "email", allow_test_domains=ports.sandbox))
     await count_try(ports, (Limit.RESENDS_PER_CLIENT, client_of(client_address)))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
     assert address is not None
@@ -160,15 +192,8 @@ async def prune(now: datetime) -> int:
 
 
 def _email_faults(ports: Ports, email: str) -> list[Fault]:
-    return [fault.under("credentials") for fault in _shape_faults(ports, email, "email")]
-
-
-def _shape_faults(ports: Ports, email: str, name: str) -> list[Fault]:
-    if is_blank(email[:_EMAIL_COMPARED_MAX]):
-        return [Fault(ErrorCode.REQUIRED, "errors.required", (name,))]
-    if normalise_email(email, allow_test_domains=ports.sandbox) is None:
-        return [Fault(ErrorCode.INVALID, "sign_ups.email_invalid", (name,))]
-    return []
+    faults = email_faults(email, "email", allow_test_domains=ports.sandbox)
+    return [fault.under("credentials") for fault in faults]
 
 
 def _profile_columns(profile: Profile) -> dict[str, str | None]:
@@ -237,45 +262,6 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
         )  # fmt: skip
         first_name = read_json(row["profile"])["first_name"]
         await _mail_link(ports, link, row["email"], row["locale"], first_name, read_time(row["created_at"]))
-
-
-@transactional
-async def _open_account(ports: Ports, hash_of_token: str, client: str) -> None:
-    now = ports.now()
-    await take_back(ports, Limit.LINKS_PER_CLIENT, client)
-    # All that wait at the address are locked in one order, that of `_renew_links`, so that two of its links at once, or
-    # a link and a resend, do not wait for each other.
-    await fetch(
-        "select id from pending_sign_ups where email_key = (select email_key from pending_sign_ups"
-        " where token_hash = $1) order by created_at desc, id desc for update",
-        hash_of_token,
-    )
-    # Deleting is what makes the link work once: of two at the same time, one finds nothing left.
-    row = await fetch_one("delete from pending_sign_ups where token_hash = $1 returning *", hash_of_token)
-    if row is None:
-        raise Refused(Fault(ErrorCode.TOKEN_INVALID, "errors.token_invalid", ("token",)))
-    if read_time(row["expires_at"]) <= now:
-        raise Refused(Fault(ErrorCode.TOKEN_EXPIRED, "errors.token_expired", ("token",)))
-    try:
-        account = await Account.create(
-            **read_json(row["profile"]),
-            status=AccountStatus.ACTIVE.value,
-            email=row["email"],
-            email_key=row["email_key"],
-            email_verified_at=now,
-            locale=row["locale"],
-            password_hash=row["password_hash"],
-            password_changed_at=read_time(row["created_at"]),
-            passcode_hash=row["passcode_hash"],
-            terms_version=row["terms_version"],
-            terms_agreed_at=read_time(row["created_at"]),
-            created_at=now,
-        )
-    except IntegrityError:
-        raise Refused(Fault(ErrorCode.TOKEN_INVALID, "errors.token_invalid", ("token",))) from None
-    for code, kept in read_json(row["answers"]):
-        await AnswerRow.create(account_id=account.id, question_code=code, answer_hash=kept)
-    await execute("delete from pending_sign_ups where email_key = $1", row["email_key"])
 
 
 def _link(pending_id: UUID, number: int) -> Link:
