@@ -22,6 +22,7 @@ from api.auth.passwords_common import is_common
 from api.auth.phones import phone_to_e164
 from api.auth.tokens import token_hash
 from api.domain.accounts import AccountStatus, Channel
+from api.domain.agreements import AgreementKind
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.security_questions import SecurityAnswer
 from api.domain.sign_ups import (
@@ -35,6 +36,7 @@ from api.domain.sign_ups import (
 from api.models.accounts import Account
 from api.models.accounts import SecurityAnswer as AnswerRow
 from api.services.activity import note
+from api.services.consents import record_consent
 from api.services.mails import Link, mailable_name, mailable_time, queue_mail
 
 LINK_LIFETIME = timedelta(hours=24)
@@ -154,6 +156,11 @@ async def open_account(ports: Ports, hash_of_token: str, client: str) -> bool:
     for code, kept in read_json(row["answers"]):
         await AnswerRow.create(account_id=account.id, question_code=code, answer_hash=kept)
     await execute("delete from pending_sign_ups where email_key = $1", row["email_key"])
+    # Signing up does not say by which way it came; the link leads to the page.
+    await record_consent(
+        account.id, AgreementKind.TERMS, row["terms_version"], locale=row["locale"], channel=Channel.WEB,
+        agreed_at=read_time(row["created_at"]),
+    )  # fmt: skip
     await note(ports, account.id, "account_opened", channel=Channel.WEB)
     return True
 
