@@ -6,7 +6,8 @@ WORKERS ?= 1
 SEED ?=
 ROUNDS ?= 200
 TESTS ?= tests
-export PORT HOST WORKERS SEED ROUNDS
+PEERS ?=
+export PORT HOST WORKERS SEED ROUNDS PEERS
 VENV := .venv
 PY := $(VENV)/bin/python
 WEB := api/web/.built
@@ -42,7 +43,7 @@ lint: setup ## ruff and mypy
 hammer: setup ## the long run of races, kills and random operations (SEED=... ROUNDS=...)
 	$(PY) -m tests.hammer
 
-bench: setup ## the benchmarks; they never gate
+bench: setup ## the benchmarks; they never gate (PEERS=folder of other servers to measure beside)
 	$(PY) -m bench
 
 schema: setup ## writes schema.graphql from the code

@@ -27,6 +27,7 @@ from api.routes import health
 from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
 from api.routes.graphql_door import GraphQLDoor, bearer
+from api.routes.pages import page_routes
 from api.routes.sandbox import sandbox_routes
 from api.services.demo import fill_empty_database
 from api.services.sandbox import mark_as_sandbox
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/graphql", door, methods=["GET", "HEAD", "POST"]),
         WebSocketRoute("/graphql", door),
         graphiql_assets,
+        *page_routes(ports, lambda request: connect(request).client_address),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from ipaddress import ip_address
 from pathlib import Path
@@ -96,7 +97,11 @@ class Settings(BaseSettings):
         if named:
             return named
         parts = urlsplit(self.public_url)
-        return (f"{parts.scheme}://{parts.netloc}",)
+        own = f"{parts.scheme}://{parts.netloc}"
+        if self.is_sandbox and parts.hostname == "127.0.0.1":
+            # People type either name into the browser of the machine that they develop on.
+            return (own, own.replace("127.0.0.1", "localhost"))
+        return (own,)
 
     @property
     def return_to(self) -> tuple[str, ...]:
@@ -149,10 +154,11 @@ def _kept_secret(directory: Path) -> str:
     """Return the sandbox's secret, made at the first start and kept, so that a restart ends no sign-in."""
     file = directory / "secret_key"
     directory.mkdir(parents=True, exist_ok=True)
-    try:
-        with file.open("x") as made:
-            file.chmod(0o600)
-            made.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+    made = directory / f".secret_key.{secrets.token_hex(8)}"
+    made.touch(mode=0o600)
+    made.write_text(secrets.token_urlsafe(48))
+    # A link appears with its whole content or not at all, so two processes that start at once read the same secret.
+    with contextlib.suppress(FileExistsError):
+        file.hardlink_to(made)
+    made.unlink()
     return file.read_text()

@@ -17,7 +17,16 @@ from api.settings import Settings, SettingsError
 
 
 def make_ports(settings: Settings) -> Ports:
-    """Return the ports that the settings name. In the sandbox mails and texts are kept where tests can read them."""
+    """Return the ports that the settings name; raises SettingsError where one of them cannot be read.
+
+    In the sandbox mails and texts are kept where tests can read them."""
+    try:
+        return _ports(settings)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _ports(settings: Settings) -> Ports:
     clock: Clock = SandboxClock() if settings.is_sandbox else SystemClock()
     keeps_mails = settings.is_sandbox and settings.mail_url == "console://"
     keeps_texts = settings.is_sandbox and settings.sms_url == "console://"

@@ -9,7 +9,7 @@ import argparse
 import os
 import platform
 import tempfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import uvloop
@@ -17,7 +17,7 @@ import uvloop
 from bench import account_read, call_charge, live
 from bench.peers import Peers
 from bench.seed import Seeded, check_ledger, seed
-from tests.live_servers import live_server
+from tests.live_servers import LiveServer, live_server
 from tests.servers import drop_database, postgres_server
 
 NAMES = ("account-read", "call-charge", "live")
@@ -58,16 +58,15 @@ def main() -> None:
 def _measure(name: str, seeded: Seeded, work: Path, peers: Peers | None, given: argparse.Namespace) -> str:
     folder = work / name
     folder.mkdir()
-    # Only here does the load publish events of its own, which takes a broadcast that it can reach.
-    broadcast_url = seeded.url if name == "live" else "memory://"
-    with live_server(folder, DATABASE_URL=seeded.url, BROADCAST_URL=broadcast_url) as server:
-        if name == "account-read":
-            measuring = account_read.measure(server, seeded, work, peers, given.rounds, given.seconds)
-        elif name == "call-charge":
-            measuring = call_charge.measure(server, seeded, work, peers, given.rounds, given.seconds)
-        else:
-            measuring = live.measure(server, seeded, work, peers, broadcast_url)
-        return uvloop.run(measuring)
+
+    def serve(**settings: str) -> AbstractContextManager[LiveServer]:
+        return live_server(folder, DATABASE_URL=seeded.url, **settings)
+
+    if name == "live":
+        return uvloop.run(live.measure(serve, seeded, peers))
+    measure = account_read.measure if name == "account-read" else call_charge.measure
+    with serve() as server:
+        return uvloop.run(measure(server, seeded, work, peers, given.rounds, given.seconds))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import random
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Protocol
 from uuid import UUID, uuid4
 
 from api.adapters.broadcast import Broadcast, open_broadcast
@@ -36,6 +36,12 @@ SETTLE_SECONDS = 1.5
 ARRIVAL_SECONDS_MAX = 15.0
 PEERS = ("graphql-ws", "mercurius-many")
 QUERY = "subscription { balanceChanged { balance { revision product available { amount currency } } at } }"
+
+
+class Serve(Protocol):
+    """Serves the product for as long as a block lasts."""
+
+    def __call__(self, **settings: str) -> AbstractContextManager[LiveServer]: ...
 
 
 class Watchers:
@@ -84,14 +90,16 @@ class Watchers:
         return await Socket.open(self._server.port, self._seeded.tokens[account], QUERY, on_next)
 
 
-async def measure(server: LiveServer, seeded: Seeded, work: Path, peers: Peers | None, broadcast_url: str) -> str:
-    """Return the tables; the service hears events on the broadcast, where this process publishes some of its own."""
+async def measure(serve: Serve, seeded: Seeded, peers: Peers | None) -> str:
+    """Return the tables; the service hears events on a broadcast where this process publishes some of its own."""
     rows, answers = [], []
-    broadcast = open_broadcast(broadcast_url)
+    broadcast = open_broadcast(seeded.url)
     await broadcast.connect()
     try:
         for own in (True, False):
-            row, answer = await _ours(server, seeded, broadcast, own=own)
+            # A server that had sockets before keeps their memory, and would seem to need none for new ones.
+            with serve(BROADCAST_URL=seeded.url) as server:
+                row, answer = await _ours(server, seeded, broadcast, own=own)
             rows.append(row)
             answers.append(answer)
             if peers is not None:

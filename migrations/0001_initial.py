@@ -106,6 +106,7 @@ class Migration(migrations.Migration):
                 ('due_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('payload', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
                 ('attempt', fields.IntField(default=0)),
+                ('failures', fields.IntField(default=0)),
                 ('leased_until', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('failed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('last_error', fields.CharField(null=True, max_length=300)),

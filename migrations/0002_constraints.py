@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
         ),
         ops.AddConstraint(
             model_name='DueWork',
-            constraint=CheckConstraint(check='attempt >= 0', name='due_work_attempt'),
+            constraint=CheckConstraint(check='attempt >= 0 AND failures >= 0', name='due_work_attempt'),
         ),
         ops.AlterModelOptions(
             name='EmailChange',

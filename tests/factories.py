@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
@@ -96,6 +96,13 @@ async def holder(service: HasPorts, email: str = "ann@mail.test", locale: str = 
     return Holder(service.ports, account_id, sign_in_id, token, email)
 
 
+async def begin_again(holder: Holder) -> Holder:
+    """Sign the holder in anew, e.g. after the clock was moved past the end of the last sign-in."""
+    now = holder.ports.now()
+    token, sign_in_id = await begin_sign_in(now, holder.account_id, device="", channel=Channel.WEB)
+    return replace(holder, token=token, sign_in_id=sign_in_id)
+
+
 async def switch_key(service: HasPorts, name: str = "switch") -> str:
     """Make a key of a phone switch; return its token."""
     return await make_key(service.ports.now(), name, Role.PHONE_SWITCH)
@@ -137,10 +144,11 @@ async def fund(ports: Ports, service_account_id: UUID, cents: int) -> None:
     await save(moved, now, UpdateCause.FUNDED, entry)
 
 
-async def charged_call(ports: Ports, switch: UUID, service: Opened, call_id: str, minutes: int = 1) -> Any:
+async def charged_call(
+    ports: Ports, switch: UUID, service: Opened, call_id: str, minutes: int = 1, started_at: datetime | None = None
+) -> Any:
     """Have a call that was never authorised charged, at ten cents a minute; return its row."""
-    started_at = ports.now()
-    report = calls.Report(call_id, service.phone, None, started_at, minutes * 60, RATE)
+    report = calls.Report(call_id, service.phone, None, started_at or ports.now(), minutes * 60, RATE)
     return (await calls.record(ports, switch, report)).call
 
 

@@ -51,6 +51,10 @@ class DatabaseUnavailable(Exception):
     """The database did not answer in time; nothing was lost, and the same request may be sent again."""
 
 
+class Raced(Exception):
+    """Another transaction made first what this one is making; the use case is repeated, and then finds it."""
+
+
 class Committed:
     """What a use case's first argument must offer: being told which events its transaction committed."""
 
@@ -85,6 +89,10 @@ def tortoise_config(url: str, *, pool: int = 10) -> dict[str, Any]:
             "minsize": 1,
             "maxsize": pool,
         }
+        if "sslmode" in options:
+            credentials["ssl"] = options["sslmode"]
+        if unknown := options.keys() - {"host", "port", "user", "sslmode"}:
+            raise ValueError(f"DATABASE_URL: the option {min(unknown)} is not understood")
     return {
         "connections": {"default": {"engine": engine, "credentials": credentials}},
         "apps": {"models": {"models": list(MODULES), "default_connection": "default", "migrations": "migrations"}},
@@ -117,8 +125,9 @@ def transactional(
 ) -> Callable[Concatenate[Ports, P], Coroutine[Any, Any, R]]:
     """Run a use case in one transaction: committed as a whole when it returns, undone when it raises.
 
-    It runs in a task of its own, so that a caller that goes away cannot stop it half-way. After a deadlock the whole
-    use case is repeated. Events added by `add_event` are announced to its first argument once they are committed.
+    It runs in a task of its own, so that a caller that goes away cannot stop it half-way. The whole use case is
+    repeated after a deadlock, and when it raises Raced. Events added by `add_event` are announced to its first
+    argument once they are committed.
     Raises DatabaseUnavailable when the database does not answer in time.
     """
 
@@ -141,7 +150,7 @@ async def _commit(
         try:
             async with in_transaction("default"):
                 result = await use_case(ports, *args, **kwargs)
-        except _CONFLICTS as error:
+        except (*_CONFLICTS, Raced) as error:
             if attempt == ATTEMPTS_MAX:
                 raise DatabaseUnavailable from error
             await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311

@@ -22,6 +22,8 @@ from api.adapters.broadcast import GAP, Broadcast, BroadcastUnavailable
 CHANNEL = "events"
 MAILBOX_MAX = 64
 """Events that wait for one watcher; past that it is told to read the state anew, and loses nothing by it."""
+OUTGOING_MAX = 10_000
+"""Events that wait to be published; past that they are left to the outbox."""
 
 _log = structlog.get_logger("api.live")
 
@@ -106,9 +108,15 @@ class Live:
         await self.broadcast.disconnect()
 
     def announce(self, events: Sequence[Event]) -> None:
-        """Publish committed events soon. When that fails they stay in the outbox, which the relay sweeps."""
-        self._outgoing.extend(events)
+        """Publish committed events soon. Those that cannot be stay in the outbox, which the relay sweeps."""
+        if len(self._outgoing) + len(events) <= OUTGOING_MAX:
+            self._outgoing.extend(events)
         self._wake.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing waits to be published."""
+        return not self._outgoing
 
     @contextmanager
     def watch(self, account_id: UUID, sign_in_id: UUID | None = None) -> Iterator[Watcher]:
@@ -136,7 +144,7 @@ class Live:
                 batch = [self._outgoing.popleft() for _ in range(min(len(self._outgoing), 200))]
                 try:
                     await self.broadcast.publish_many(CHANNEL, [event.message() for event in batch])
-                except BroadcastUnavailable as error:
+                except (BroadcastUnavailable, ValueError) as error:
                     _log.warning("events stay in the outbox", count=len(batch), reason=str(error))
                 else:
                     self.published.extend(event.id for event in batch)
@@ -146,10 +154,14 @@ class Live:
             hearing.set()
             while True:
                 event = await subscription.get()
-                if event.message == GAP:
-                    self._tell_everybody()
-                else:
-                    self._tell(event.message)
+                try:
+                    if event.message == GAP:
+                        self._tell_everybody()
+                    else:
+                        self._tell(event.message)
+                except Exception:
+                    # One event that cannot be read must not make this process deaf to all that follow.
+                    _log.exception("an event could not be told")
 
     def _tell_everybody(self) -> None:
         for watchers in list(self._watchers.values()):

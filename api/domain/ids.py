@@ -39,7 +39,7 @@ def read_id(text: str) -> tuple[NodeKind, UUID] | None:
     try:
         raw = urlsafe_b64decode(text + "=")
         kind, key = NodeKind(raw[0]), UUID(bytes=raw[1:])
-    except (Error, ValueError):
+    except (Error, ValueError, IndexError):
         return None
     return (kind, key) if global_id(kind, key) == text else None
 

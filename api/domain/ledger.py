@@ -109,8 +109,6 @@ K = LedgerKind
 ALLOWED_TRANSFERS: frozenset[tuple[LedgerKind, LedgerKind]] = frozenset(
     {
         (K.PROCESSOR_CLEARING, K.PREPAID),
-        (K.PROCESSOR_CLEARING, K.FEE_REVENUE),
-        (K.PROCESSOR_CLEARING, K.TAX_PAYABLE),
         (K.PREPAID, K.CALL_REVENUE),
         (K.BAD_DEBT_EXPENSE, K.CALL_REVENUE),
     }

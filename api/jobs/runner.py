@@ -20,6 +20,8 @@ JOBS: Mapping[str, Job] = {
     mails.KIND: mails.send_mail,
     payments.WORK_KIND: payments.ask_processor,
 }
+FAILURES_MAX: Mapping[str, int] = {payments.WORK_KIND: 24 * 14}
+"""A payment whose outcome is unknown is asked for hourly for two weeks: money is not given up after an outage."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0
@@ -87,7 +89,8 @@ class Runner:
         except due_work.Fenced:
             _log.warning("work was taken over by another process", kind=claim.kind)
         except Exception as error:
-            _log.exception("due work failed", kind=claim.kind, key=claim.key, attempt=claim.attempt)
-            is_over = claim.attempt >= due_work.ATTEMPTS_MAX
-            retry_at = None if is_over else self._ports.now() + due_work.backoff(claim.attempt)
+            _log.exception("due work failed", kind=claim.kind, key=claim.key, failures=claim.failures + 1)
+            failures = claim.failures + 1
+            is_over = failures >= FAILURES_MAX.get(claim.kind, due_work.FAILURES_MAX)
+            retry_at = None if is_over else self._ports.now() + due_work.backoff(failures)
             await due_work.give_back(self._ports, claim, type(error).__name__, retry_at=retry_at)

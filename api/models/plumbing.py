@@ -41,7 +41,8 @@ class OutboxEvent(Row):
 class DueWork(Row):
     """Work that falls due, unique by kind and key. A claim takes a lease and an attempt number; done rows are deleted.
 
-    `due_at` is product time, which the sandbox moves; `leased_until` and `created_at` are machine time.
+    `attempt` fences, `failures` counts what went wrong. `due_at` is product time, which the sandbox moves;
+    `leased_until` and `created_at` are machine time.
     """
 
     kind = fields.CharField(40)
@@ -49,6 +50,7 @@ class DueWork(Row):
     due_at = fields.DatetimeField()
     payload: fields.Field[dict[str, object]] = fields.JSONField()
     attempt = fields.IntField(default=0)
+    failures = fields.IntField(default=0)
     leased_until = fields.DatetimeField(null=True)
     failed_at = fields.DatetimeField(null=True)
     last_error = fields.CharField(300, null=True)
@@ -56,7 +58,7 @@ class DueWork(Row):
 
     class Meta:
         table = "due_work"
-        constraints = [holds("due_work_attempt", "attempt >= 0")]
+        constraints = [holds("due_work_attempt", "attempt >= 0 AND failures >= 0")]
 
 
 class SandboxClock(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
@@ -18,6 +19,7 @@ from api.schema.balances import Balance
 from api.schema.calls import Call
 from api.schema.facilities import Facility
 from api.schema.payments import Payment, PaymentMethod, PaymentQuote
+from api.schema.plans import Plan, PlanSubscription
 from api.schema.scalars import Info, Node
 from api.schema.service_accounts import AccountPhone, service_account_of
 from api.schema.transactions import Transaction
@@ -44,6 +46,8 @@ _NODES: dict[NodeKind, Callable[[Context, Row], Node]] = {
     NodeKind.QUOTE: lambda context, row: PaymentQuote.of(row, None),
     NodeKind.PAYMENT: lambda context, row: Payment.of(row),
     NodeKind.ACTIVITY: lambda context, row: Activity.of(row),
+    NodeKind.PLAN: lambda context, row: Plan.of(row),
+    NodeKind.SUBSCRIPTION: lambda context, row: PlanSubscription.of(row, context.ports.now()),
 }
 
 
@@ -71,4 +75,4 @@ class NodesQueries:
     ) -> list[Node | None]:
         if len(ids) > NODES_MAX:
             raise info.context.bad_request("errors.nodes_too_many", maximum=NODES_MAX)
-        return [await _find(info.context, text) for text in ids]
+        return await asyncio.gather(*(_find(info.context, text) for text in ids))

@@ -8,9 +8,10 @@ import strawberry
 
 from api.auth.sign_ins import Viewer
 from api.resolvers.fields import HOLDER, mutation
+from api.schema.account_payloads import AccountPayload
 from api.schema.errors import AcceptedPayload
 from api.schema.scalars import Info
-from api.schema.security import AccountPayload, Password, UpdateProfileInput, session_that_goes_on
+from api.schema.security import Password, UpdateProfileInput, session_that_goes_on
 from api.schema.sign_ups import SecurityAnswerInput, SessionPayload
 from api.services import email_changes, profiles, security
 

@@ -37,6 +37,18 @@ class Plan(Node):
     included_calls: int | None = strawberry.field(description="Calls a month; null where the plan is not about calls.")
     names: strawberry.Private[dict[str, str]]
 
+    @staticmethod
+    def of(row: Row) -> Plan:
+        return Plan(
+            id=strawberry.ID(global_id(NodeKind.PLAN, read_uuid(row["p_id"]))),
+            facility=Facility.of(row, "f_"),
+            product=Product(row["p_product"]),
+            price=Money.of(row["p_price"]),
+            unlimited=bool(row["p_unlimited"]),
+            included_calls=row["p_included_calls"],
+            names={"en": row["p_name_en"], "es": row["p_name_es"]},
+        )
+
     @strawberry.field(description="What it is called.")
     def name(self, info: Info, locale: Locale = None) -> str:
         return self.names[pick_locale(locale) if locale else info.context.locale]
@@ -59,20 +71,11 @@ class PlanSubscription(Node):
 
     @staticmethod
     def of(row: Row, now: datetime) -> PlanSubscription:
-        facility = Facility.of(row, "f_")
-        plan = Plan(
-            id=strawberry.ID(global_id(NodeKind.PLAN, read_uuid(row["plan_id"]))),
-            facility=facility,
-            product=Product(row["p_product"]),
-            price=Money.of(row["p_price"]),
-            unlimited=bool(row["p_unlimited"]),
-            included_calls=row["p_included_calls"],
-            names={"en": row["p_name_en"], "es": row["p_name_es"]},
-        )
+        plan = Plan.of(row)
         return PlanSubscription(
             id=strawberry.ID(global_id(NodeKind.SUBSCRIPTION, read_uuid(row["id"]))),
             plan=plan,
-            facility=facility,
+            facility=plan.facility,
             status=SubscriptionStatus(row["status"]),
             price=Money.of(row["price"]),
             current_period_start=read_time(row["period_start"]),

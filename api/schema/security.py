@@ -6,9 +6,8 @@ from typing import Annotated
 
 import strawberry
 
-from api.adapters.database import Row, read_uuid
+from api.adapters.database import read_uuid
 from api.schema.accounts import Account, Session
-from api.schema.errors import Payload
 from api.schema.sign_ups import AddressInput, SessionPayload
 from api.services.profiles import ProfileChanges
 from api.services.security import GoesOn
@@ -34,15 +33,6 @@ class UpdateProfileInput:
     def changes(self) -> ProfileChanges:
         address = self.address.typed() if self.address else None
         return ProfileChanges(self.first_name, self.last_name, self.phone, address, self.locale)
-
-
-@strawberry.type(description="The account after a change.")
-class AccountPayload(Payload):
-    account: Account | None = strawberry.field(default=None, description="The account; null when it was refused.")
-
-    @staticmethod
-    def of(row: Row) -> AccountPayload:
-        return AccountPayload(account=Account.of(row))
 
 
 def session_that_goes_on(kept: GoesOn) -> SessionPayload:

@@ -66,6 +66,12 @@ _CHECKS = (
     ),
     ("entry {id}: it has no legs", "select id from journal_entries where id not in (select entry_id from legs)"),
     (
+        "leg {id}: its unit is {unit}, those of its accounts are {d} and {c}",
+        """select l.id, l.unit, a.unit as d, b.unit as c from legs l
+             join ledger_accounts a on a.id = l.debit_id join ledger_accounts b on b.id = l.credit_id
+            where l.unit <> a.unit or l.unit <> b.unit""",
+    ),
+    (
         "balance {id}: below zero without a chargeback",
         "select id from balances where posted < 0 and not may_be_negative and product <> 'DIRECT_BILL'",
     ),

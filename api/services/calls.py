@@ -10,7 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Row, execute, fetch_one, read_uuid, transactional
+from api.adapters.database import Raced, Row, execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.phones import phone_to_e164
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
@@ -88,24 +88,29 @@ async def authorize(ports: Ports, switch_id: UUID, ask: Ask) -> CallAnswer:
     balance = await lock_balance(service_id) if service_id else None
     known = await _find(switch_id, ask.call_id)
     if known is not None:
+        if _service_of(known) not in (None, service_id):
+            raise Raced  # Another request for the call named another number, whose balance is not the locked one.
         return await _further(ports, known, balance, ask)
     seconds = 0
     if balance is not None and service_id is not None and await _is_open(service_id):
         seconds = affordable_seconds(ask.rate_per_minute, balance.available, SEGMENT_MINUTES)
     row_id = uuid7()
     status = CallStatus.IN_PROGRESS if seconds else CallStatus.REFUSED
-    await execute(
+    inserted = await execute(
         "insert into calls (id, switch_id, call_id, service_account_id, phone, facility_id, status, rate_per_minute,"
         " segment, seconds_allowed, started_at, ended_at, duration_seconds, cost, recorded_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null)",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null)"
+        " on conflict (switch_id, call_id) do nothing",
         row_id, switch_id, ask.call_id, service_id, phone, ask.facility_id, status.value, ask.rate_per_minute,
         ask.segment, seconds, now,
     )  # fmt: skip
+    if not inserted:
+        raise Raced
     if balance is not None and seconds:
         amount = call_cost_cents(ask.rate_per_minute, seconds)
         balance = await place_hold(balance, HoldKind.CALL, row_id, amount, now=now, expires_at=now + HOLD_LASTS)
         await save(balance, now, UpdateCause.CALL_STARTED)
-    return CallAnswer(await _find(switch_id, ask.call_id), seconds, False)
+    return CallAnswer(await _by_id(row_id), seconds, False)
 
 
 async def _further(ports: Ports, call: Row, balance: Balance | None, ask: Ask) -> CallAnswer:
@@ -143,6 +148,8 @@ async def record(ports: Ports, switch_id: UUID, report: Report) -> CallAnswer:
     await _check_facility(report.facility_id)
     known = await _find(switch_id, report.call_id)
     service_id = _service_of(known) if known else None
+    if known is not None and service_id is None and report.duration_seconds == 0:
+        return CallAnswer(known, None, True)
     service_id = service_id or await _owner_at(phone, report.started_at)
     if service_id is None:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "calls.no_account", ("input", "phone")))
@@ -151,27 +158,43 @@ async def record(ports: Ports, switch_id: UUID, report: Report) -> CallAnswer:
     known = await _find(switch_id, report.call_id)
     if known is not None and known["recorded_at"] is not None:
         return CallAnswer(known, None, True)
-    row_id = read_uuid(known["id"]) if known else uuid7()
+    row_id = await _claim_report(switch_id, known, service_id, phone, report, now)
+    ended_at = report.started_at + timedelta(seconds=report.duration_seconds)
     cost = await _charge(balance, row_id, f"call:{switch_id}:{report.call_id}", report, now)
-    if known is None:
-        await execute(
-            "insert into calls (id, switch_id, call_id, service_account_id, phone, facility_id, status,"
-            " rate_per_minute, segment, seconds_allowed, started_at, ended_at, duration_seconds, cost, recorded_at)"
-            " values ($1, $2, $3, $4, $5, $6, 'ENDED', $7, 0, null, $8, $9, $10, $11, $12)",
-            row_id, switch_id, report.call_id, service_id, phone, report.facility_id, report.rate_per_minute,
-            report.started_at, report.started_at + timedelta(seconds=report.duration_seconds),
-            report.duration_seconds, cost, now,
+    await execute(
+        "update calls set status = 'ENDED', service_account_id = $1, rate_per_minute = $2, started_at = $3,"
+        " ended_at = $4, duration_seconds = $5, cost = $6, recorded_at = $7,"
+        " facility_id = coalesce($8, facility_id) where id = $9",
+        service_id, report.rate_per_minute, report.started_at, ended_at, report.duration_seconds, cost, now,
+        report.facility_id, row_id,
+    )  # fmt: skip
+    return CallAnswer(await _by_id(row_id), None, False)
+
+
+async def _claim_report(
+    switch_id: UUID, known: Row | None, service_id: UUID, phone: str, report: Report, now: datetime
+) -> UUID:
+    """Return the call's row, made where there is none, for this report alone; Raced when another came first."""
+    row_id = read_uuid(known["id"]) if known else uuid7()
+    if known is not None:
+        if _service_of(known) == service_id:
+            return row_id
+        claimed = await execute(
+            "update calls set recorded_at = $1 where id = $2 and recorded_at is null and service_account_id is null",
+            now, row_id,
         )  # fmt: skip
     else:
-        await execute(
-            "update calls set status = 'ENDED', service_account_id = $1, rate_per_minute = $2, started_at = $3,"
-            " ended_at = $4, duration_seconds = $5, cost = $6, recorded_at = $7,"
-            " facility_id = coalesce($8, facility_id) where id = $9",
-            service_id, report.rate_per_minute, report.started_at,
-            report.started_at + timedelta(seconds=report.duration_seconds), report.duration_seconds, cost, now,
-            report.facility_id, row_id,
+        claimed = await execute(
+            "insert into calls (id, switch_id, call_id, service_account_id, phone, facility_id, status,"
+            " rate_per_minute, segment, seconds_allowed, started_at, ended_at, duration_seconds, cost, recorded_at)"
+            " values ($1, $2, $3, $4, $5, $6, 'ENDED', $7, 0, null, $8, null, null, null, $9)"
+            " on conflict (switch_id, call_id) do nothing",
+            row_id, switch_id, report.call_id, service_id, phone, report.facility_id, report.rate_per_minute,
+            report.started_at, now,
         )  # fmt: skip
-    return CallAnswer(await _by_id(row_id), None, False)
+    if not claimed:
+        raise Raced
+    return row_id
 
 
 async def _charge(balance: Balance, row_id: UUID, source_key: str, report: Report, now: datetime) -> int:
@@ -266,10 +289,10 @@ async def _is_open(service_id: UUID) -> bool:
 
 
 async def _owner_at(phone: str, at: datetime) -> UUID | None:
-    """Return the service that had a number at a moment."""
+    """Return the service that had a number at a moment, unless its holder blocked it."""
     row = await fetch_one(
         "select service_account_id from account_phones where phone = $1 and added_at <= $2"
-        " and (removed_at is null or removed_at > $2) order by added_at desc limit 1",
-        phone, at,
+        " and (removed_at is null or removed_at > $2) and blocked = $3 order by added_at desc limit 1",
+        phone, at, False,
     )  # fmt: skip
     return read_uuid(row["service_account_id"]) if row else None

@@ -27,7 +27,7 @@ from api.adapters.database import (
 from api.adapters.ports import WORK, Ports
 
 LEASE = timedelta(seconds=60)
-ATTEMPTS_MAX = 12
+FAILURES_MAX = 12
 BACKOFF_MAX = timedelta(hours=1)
 
 
@@ -39,6 +39,7 @@ class Claim(NamedTuple):
     key: str
     payload: Mapping[str, Any]
     attempt: int
+    failures: int
     due_at: datetime
 
 
@@ -49,8 +50,9 @@ class Fenced(Exception):
 async def enqueue(kind: str, key: str, due_at: datetime, payload: Mapping[str, Any] | None = None) -> None:
     """Make work due within the transaction under way. A repeat with the same kind and key changes nothing."""
     await execute(
-        "insert into due_work (id, kind, key, due_at, payload, attempt, leased_until, failed_at, last_error,"
-        " created_at) values ($1, $2, $3, $4, $5, 0, null, null, null, $6) on conflict (kind, key) do nothing",
+        "insert into due_work (id, kind, key, due_at, payload, attempt, failures, leased_until, failed_at,"
+        " last_error, created_at) values ($1, $2, $3, $4, $5, 0, 0, null, null, null, $6)"
+        " on conflict (kind, key) do nothing",
         uuid7(), kind, key, due_at, json.dumps(payload or {}), datetime.now(UTC),
     )  # fmt: skip
     add_event(WORK)
@@ -59,7 +61,8 @@ async def enqueue(kind: str, key: str, due_at: datetime, payload: Mapping[str, A
 async def postpone(kind: str, key: str, due_at: datetime) -> None:
     """Move work that is not done yet within the transaction under way; a claim of it is fenced off."""
     await execute(
-        "update due_work set due_at = $1, attempt = attempt + 1, leased_until = null where kind = $2 and key = $3",
+        "update due_work set due_at = $1, attempt = attempt + 1, failures = 0, leased_until = null"
+        " where kind = $2 and key = $3",
         due_at, kind, key,
     )  # fmt: skip
 
@@ -82,7 +85,8 @@ async def claim_next(ports: Ports, kinds: tuple[str, ...], until: datetime) -> C
     names = ", ".join(f"'{kind}'" for kind in kinds)
     lock = "for update skip locked" if dialect() == "postgres" else ""
     row = await fetch_one(
-        "select id, kind, key, due_at, payload, attempt from due_work where failed_at is null and due_at <= $1"
+        "select id, kind, key, due_at, payload, attempt, failures from due_work"
+        " where failed_at is null and due_at <= $1"
         f" and (leased_until is null or leased_until < $2) and kind in ({names}) order by due_at, id limit 1 {lock}",
         until, now,
     )  # fmt: skip
@@ -93,7 +97,13 @@ async def claim_next(ports: Ports, kinds: tuple[str, ...], until: datetime) -> C
         "update due_work set attempt = $1, leased_until = $2 where id = $3", attempt, now + LEASE, read_uuid(row["id"])
     )
     return Claim(
-        read_uuid(row["id"]), row["kind"], row["key"], read_json(row["payload"]), attempt, read_time(row["due_at"])
+        read_uuid(row["id"]),
+        row["kind"],
+        row["key"],
+        read_json(row["payload"]),
+        attempt,
+        row["failures"],
+        read_time(row["due_at"]),
     )
 
 
@@ -101,7 +111,7 @@ async def claim_next(ports: Ports, kinds: tuple[str, ...], until: datetime) -> C
 async def give_back(ports: Ports, claim: Claim, error: str, *, retry_at: datetime | None) -> None:
     """Return work that could not be done: to be tried again at `retry_at` (product time), or failed for good."""
     await execute(
-        "update due_work set leased_until = null, last_error = $1, due_at = $2, failed_at = $3"
+        "update due_work set leased_until = null, failures = failures + 1, last_error = $1, due_at = $2, failed_at = $3"
         " where id = $4 and attempt = $5",
         error[:300], retry_at or claim.due_at, None if retry_at else datetime.now(UTC), claim.id, claim.attempt,
     )  # fmt: skip
@@ -113,6 +123,6 @@ async def next_due(until: datetime) -> datetime | None:
     return read_time(rows[0]["due_at"]) if rows and rows[0]["due_at"] else None
 
 
-def backoff(attempt: int) -> timedelta:
-    """Return how long to wait after an attempt: 2 s, 4 s, 8 s … up to an hour."""
-    return min(timedelta(seconds=2.0**attempt), BACKOFF_MAX)
+def backoff(failures: int) -> timedelta:
+    """Return how long to wait after so many failures: 2 s, 4 s, 8 s … up to an hour."""
+    return min(timedelta(seconds=2.0 ** min(failures, 20)), BACKOFF_MAX)

@@ -18,6 +18,7 @@ from api.auth.tokens import token_hash
 from api.domain.accounts import AccountStatus, Channel
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.security import security_data
+from api.services.addresses_taken import is_staff_address
 from api.services.mails import Link, mailable_time, queue_mail
 from api.services.notices import note_and_notify
 from api.services.proofs import Proof, lock_proven, prove_password
@@ -116,7 +117,11 @@ async def _wait_for_link(ports: Ports, proof: Proof, email: Email) -> None:
     await note_and_notify(
         ports, account, "email_change_asked", channel=proof.channel, params={"new_email": email.address}
     )
-    owner = await fetch_one("select email, locale from accounts where email_key = $1", email.key)
+    owner = await fetch_one(
+        "select email, locale from accounts where email_key = $1"
+        " union all select email, locale from staff_members where email_key = $1",
+        email.key,
+    )
     if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email.key) is not None:
         return
     if owner is not None:
@@ -139,6 +144,9 @@ async def _move(now: datetime, account: Row, change: Row) -> None:
         )  # fmt: skip
     except IntegrityError:
         raise Refused(_INVALID) from None
+    # An address is a customer's or a member of staff's, never both; the latter may have been made since it was asked.
+    if await is_staff_address(change["email_key"]):
+        raise Refused(_INVALID)
     await execute("delete from pending_sign_ups where email_key = $1", change["email_key"])
     await execute(
         "update password_resets set live_subject = null, token_hash = null where account_id = $1",

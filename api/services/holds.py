@@ -65,26 +65,32 @@ def _with_hold(balance: Balance, kind: HoldKind, change: int) -> Balance:
     return replace(balance, incoming=balance.incoming + change)
 
 
-@transactional
 async def expire_holds(ports: Ports) -> int:
-    """Expire the holds of calls that were never reported; return how many. A record that comes later still charges."""
-    now = ports.now()
+    """Expire the holds of calls that were never reported; return how many were due, at most EXPIRED_AT_ONCE.
+
+    Each is a transaction of its own, so that no two balances are locked at once. A record that comes later still
+    charges.
+    """
     rows = await fetch(
-        "select h.id, h.subject, b.service_account_id from holds h join balances b on b.id = h.balance_id"
-        f" where h.state = 'PENDING' and h.kind = 'CALL' and h.expires_at <= $1 order by b.id limit {EXPIRED_AT_ONCE}",
-        now,
+        "select h.subject, b.service_account_id from holds h join balances b on b.id = h.balance_id"
+        f" where h.state = 'PENDING' and h.kind = 'CALL' and h.expires_at <= $1 order by h.id limit {EXPIRED_AT_ONCE}",
+        ports.now(),
     )
-    expired = 0
     for row in rows:
-        balance = await lock_balance(read_uuid(row["service_account_id"]))
-        hold = await find_hold(read_uuid(row["subject"]))
-        if balance is None or hold is None or hold.state is not HoldState.PENDING:
-            continue
-        if hold.expires_at is not None and hold.expires_at <= now:
-            balance = await end_hold(balance, HoldKind.CALL, hold, HoldState.EXPIRED, now)
-            await save(balance, now, UpdateCause.CALL_RELEASED)
-            expired += 1
-    return expired
+        await _expire(ports, read_uuid(row["service_account_id"]), read_uuid(row["subject"]))
+    return len(rows)
+
+
+@transactional
+async def _expire(ports: Ports, service_account_id: UUID, subject: UUID) -> None:
+    now = ports.now()
+    balance = await lock_balance(service_account_id)
+    hold = await find_hold(subject)
+    assert balance is not None, "a hold belongs to a balance"
+    if hold is None or hold.state is not HoldState.PENDING or hold.expires_at is None or hold.expires_at > now:
+        return
+    balance = await end_hold(balance, HoldKind.CALL, hold, HoldState.EXPIRED, now)
+    await save(balance, now, UpdateCause.CALL_RELEASED)
 
 
 async def next_expiry(until: datetime) -> datetime | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from api.adapters.database import Row, fetch, read_uuid
 from api.domain.ids import NodeKind
+from api.services.plans import PLANS, SUBSCRIPTIONS
 
 _OWNED = {
     NodeKind.ACCOUNT: "select t.* from accounts t where t.id = $1",
@@ -24,8 +25,12 @@ _OWNED = {
     NodeKind.QUOTE: "select t.* from quotes t where t.account_id = $1",
     NodeKind.PAYMENT: "select t.* from payments t where t.account_id = $1",
     NodeKind.ACTIVITY: "select t.* from activity t where t.account_id = $1",
+    NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
 }
-_PUBLIC = {NodeKind.FACILITY: "select t.* from facilities t where $1 = $1"}
+_PUBLIC = {
+    NodeKind.FACILITY: "select t.* from facilities t where $1 = 'everybody'",
+    NodeKind.PLAN: PLANS.format(key="p.id", more="") + " join plans t on t.id = p.id where $1 = 'everybody'",
+}
 
 
 async def find_all(account_id: UUID | None, kind: NodeKind, keys: Sequence[UUID]) -> list[Row | None]:

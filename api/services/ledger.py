@@ -120,11 +120,12 @@ async def post(
         call_id, payment_id, occurred_at, now,
     )  # fmt: skip
     for leg in legs:
-        await execute(
-            "insert into legs (id, entry_id, debit_id, credit_id, amount, unit) values ($1, $2, $3, $4, $5, $6)",
-            uuid7(), entry_id, await _ledger_account(leg.debit, leg), await _ledger_account(leg.credit, leg),
-            leg.amount, leg.unit.value,
-        )  # fmt: skip
+        if not await _write_leg(entry_id, leg):
+            # The operator's accounts are opened by the first entry that needs them.
+            for kind_of, key in (leg.debit, leg.credit):
+                await open_ledger_account(kind_of, key, None, leg.unit.value)
+            written = await _write_leg(entry_id, leg)
+            assert written
     return balance, entry
 
 
@@ -183,12 +184,12 @@ async def open_ledger_account(kind: LedgerKind, key: str, balance_id: UUID | Non
     )  # fmt: skip
 
 
-async def _ledger_account(account: tuple[LedgerKind, str], leg: Leg) -> UUID:
-    kind, key = account
-    query = "select id from ledger_accounts where kind = $1 and key = $2"
-    row = await fetch_one(query, kind.value, key)
-    if row is None:
-        await open_ledger_account(kind, key, None, leg.unit.value)
-        row = await fetch_one(query, kind.value, key)
-    assert row is not None
-    return read_uuid(row["id"])
+async def _write_leg(entry_id: UUID, leg: Leg) -> int:
+    """Write a leg; return 0 when one of its ledger accounts is not open yet. Finding them in it saves two waits."""
+    return await execute(
+        "insert into legs (id, entry_id, debit_id, credit_id, amount, unit)"
+        " select $1, $2, d.id, c.id, $3, $4 from ledger_accounts d, ledger_accounts c"
+        " where d.kind = $5 and d.key = $6 and c.kind = $7 and c.key = $8",
+        uuid7(), entry_id, leg.amount, leg.unit.value, leg.debit[0].value, leg.debit[1], leg.credit[0].value,
+        leg.credit[1],
+    )  # fmt: skip

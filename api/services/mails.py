@@ -13,7 +13,7 @@ from api.adapters.mail import Mail, MailUnavailable
 from api.adapters.ports import Ports
 from api.domain.contact import contact_lines
 from api.domain.texts import render
-from api.services.due_work import ATTEMPTS_MAX, Claim, backoff, complete, enqueue, give_back
+from api.services.due_work import FAILURES_MAX, Claim, backoff, complete, enqueue, give_back
 
 KIND = "mail"
 _NAME_LENGTH_MAX = 40
@@ -64,8 +64,10 @@ async def send_mail(ports: Ports, claim: Claim) -> None:
     try:
         await ports.mailer.send(_mail(ports, claim))
     except MailUnavailable as error:
-        is_over = error.permanent or claim.attempt >= ATTEMPTS_MAX
-        await give_back(ports, claim, str(error), retry_at=None if is_over else ports.now() + backoff(claim.attempt))
+        is_over = error.permanent or claim.failures + 1 >= FAILURES_MAX
+        await give_back(
+            ports, claim, str(error), retry_at=None if is_over else ports.now() + backoff(claim.failures + 1)
+        )
         return
     await _done(ports, claim)
 

@@ -52,6 +52,8 @@ async def sweep(ports: Ports, older_than: timedelta = timedelta(seconds=2)) -> i
 
     Two processes may sweep the same event: it carries the whole state and a revision, so a repeat does no harm.
     """
+    if not ports.live.is_idle:
+        return 0
     rows = await fetch(
         "select id, account_id, message from outbox_events where published_at is null and created_at < $1"
         " order by id limit $2",

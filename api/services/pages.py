@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from api.adapters.database import Row, fetch
@@ -55,14 +55,25 @@ def _read_cursor(cursor: str, kinds: tuple[type, ...]) -> list[Any]:
         if len(cursor) > CURSOR_LENGTH_MAX or not cursor.isascii():
             raise ValueError
         parts = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if len(parts) != len(kinds):
+        if not isinstance(parts, list):
             raise ValueError
-        return [
-            datetime.fromisoformat(part) if kind is datetime else kind(part)
-            for kind, part in zip(kinds, parts, strict=True)
-        ]
+        return [_read_part(part, kind) for kind, part in zip(kinds, parts, strict=True)]
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise Refused(Fault(ErrorCode.INVALID, "errors.cursor_invalid")) from None
+
+
+def _read_part(part: Any, kind: type) -> Any:
+    """Return a part of a key; ValueError for all that `cursor_of` does not write and for what no column holds."""
+    if not isinstance(part, str):
+        raise ValueError
+    value = datetime.fromisoformat(part) if kind is datetime else kind(part)
+    if str(value) != part:
+        raise ValueError
+    if isinstance(value, datetime) and value.utcoffset() != timedelta(0):
+        raise ValueError
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError
+    return value
 
 
 async def newest_first(

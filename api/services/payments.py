@@ -34,6 +34,7 @@ WORK_KIND = "payment"
 PROCESSOR_SECONDS_MAX = 20.0
 ASK_AFTER = timedelta(seconds=60)
 ASK_AGAIN_AFTER = timedelta(minutes=5)
+ASK_AGAIN_AFTER_MAX = timedelta(hours=6)
 NEVER_SEEN_AFTER = timedelta(minutes=10)
 """A key that the processor has not seen by then was never charged: our own request has long timed out."""
 
@@ -169,7 +170,9 @@ async def ask_processor(ports: Ports, claim: due_work.Claim) -> None:
     elif now - read_time(payment["created_at"]) >= NEVER_SEEN_AFTER:
         payment = await _settle(ports, payment_id, PaymentStatus.FAILED, None, DeclineReason.PROCESSOR_UNAVAILABLE)
     if payment["status"] in (PaymentStatus.PROCESSING.value, PaymentStatus.REQUIRES_ACTION.value):
-        await _ask_again(ports, payment_id)
+        # The longer nothing happened, e.g. at the bank's page, the less often it is worth asking.
+        age = now - read_time(payment["created_at"])
+        await _ask_again(ports, payment_id, min(max(ASK_AGAIN_AFTER, age / 2), ASK_AGAIN_AFTER_MAX))
 
 
 async def ask_now(ports: Ports, payment_id: UUID) -> Row | None:
@@ -184,8 +187,8 @@ async def _finish_work(ports: Ports, claim: due_work.Claim) -> None:
 
 
 @transactional
-async def _ask_again(ports: Ports, payment_id: UUID) -> None:
-    await due_work.postpone(WORK_KIND, str(payment_id), ports.now() + ASK_AGAIN_AFTER)
+async def _ask_again(ports: Ports, payment_id: UUID, after: timedelta) -> None:
+    await due_work.postpone(WORK_KIND, str(payment_id), ports.now() + after)
 
 
 async def _take(ports: Ports, payment_id: UUID, charge: Charge) -> Row:

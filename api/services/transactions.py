@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 from uuid import UUID
 
 from api.domain.ledger import TransactionKind
-from api.domain.money import cents_of
 from api.services.pages import Page, PageRequest, newest_first
 
 
@@ -45,14 +44,12 @@ async def transactions_page(service_account_id: UUID, wanted: Wanted, request: P
     if wanted.posted_before:
         condition("e.posted_at <", wanted.posted_before)
     if wanted.amount_min is not None:
-        condition("e.amount >=", _cents(wanted.amount_min))
+        condition("e.amount >=", _cents(wanted.amount_min, ROUND_CEILING))
     if wanted.amount_max is not None:
-        condition("e.amount <=", _cents(wanted.amount_max))
+        condition("e.amount <=", _cents(wanted.amount_max, ROUND_FLOOR))
     return await newest_first(query, values, [("sequence", int)], request)
 
 
-def _cents(amount: Decimal) -> int:
-    try:
-        return cents_of(amount)
-    except ValueError:
-        return int(amount * 100)
+def _cents(amount: Decimal, rounding: str) -> int:
+    """Return a bound in cents; one between two cents is moved to the one that lies within it."""
+    return int((amount * 100).to_integral_value(rounding))

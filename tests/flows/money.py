@@ -65,7 +65,7 @@ async def authorize(service: Service, key: str, phone: str, call_id: str = "call
 
 
 async def record(
-    service: Service, key: str, phone: str, seconds: int, call_id: str = "call", **more: Any
+    service: Service, key: str, phone: str, seconds: int, call_id: str = "call", /, **more: Any
 ) -> dict[str, Any]:
     """Report a call as the switch, begun now, at ten cents a minute; return the payload."""
     variables = {

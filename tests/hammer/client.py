@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -43,6 +45,7 @@ class Client:
         self.refused: Counter[str] = Counter()
         self.unexpected: list[str] = []
         self._pick = pick
+        self._waiting: list[tuple[int, asyncio.Event]] = []
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         self.http = httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX, limits=limits)
 
@@ -65,6 +68,7 @@ class Client:
             raise Unexpected(told)
         ((name, root),) = answer["data"].items()
         self.asked[name] += 1
+        self._tell(self.asked.total())
         for fault in (root or {}).get("errors", []):
             self.refused[fault["code"]] += 1
         if root and any(
@@ -95,6 +99,22 @@ class Client:
             raise NoAnswer(f"{response.status_code} {response.text[:200]}")
         found: dict[str, Any] = response.json()
         return found
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until there were so many answers in all, or somebody is in a hurry."""
+        if self.asked.total() < times:
+            arrived = asyncio.Event()
+            self._waiting.append((times, arrived))
+            await arrived.wait()
+
+    def hurry(self) -> None:
+        """Let nobody wait for answers any longer."""
+        self._tell(sys.maxsize)
+
+    def _tell(self, times: int) -> None:
+        for waiting in [waiting for waiting in self._waiting if waiting[0] <= times]:
+            self._waiting.remove(waiting)
+            waiting[1].set()
 
     async def close(self) -> None:
         """Let go of the connections."""

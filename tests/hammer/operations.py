@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.hammer.acknowledged import Acknowledged, Call, Payment
@@ -26,7 +26,7 @@ class Operations:
     def __init__(self, world: World, client: Client, pick: random.Random) -> None:
         self.world, self.client, self.pick = world, client, pick
         self.told = Acknowledged()
-        self.now = datetime.min
+        self.now = datetime.now(UTC)
         self._number = 0
 
     def choices(self) -> list[tuple[int, Callable[[], Awaitable[Any]]]]:

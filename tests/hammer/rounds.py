@@ -16,7 +16,7 @@ import httpx
 
 from tests.hammer.books import read_tables
 from tests.hammer.client import Client, NoAnswer
-from tests.hammer.fleet import Fleet, running
+from tests.hammer.fleet import running
 from tests.hammer.invariants import Permanence, broken_promises, differences
 from tests.hammer.operations import Operations
 from tests.hammer.watchers import Watcher, watching
@@ -58,7 +58,6 @@ class Hammer:
         work = iter([self.pick.choices(choices, weights)[0] for _ in range(size)])
         moments = sorted(self.pick.randrange(size * 2) for _ in range(kills))
         start = self.client.asked.total()
-        done = asyncio.Event()
 
         async def hands() -> None:
             for operation in work:
@@ -67,13 +66,13 @@ class Hammer:
 
         async def killer() -> None:
             for moment in moments:
-                while self.client.asked.total() < start + moment and not done.is_set():
-                    await asyncio.sleep(0.001)
+                await self.client.until_asked(start + moment)
                 await self._kill_one()
 
         killing = asyncio.create_task(killer())
         results = await asyncio.gather(*(hands() for _ in range(AT_ONCE)), return_exceptions=True)
-        done.set()
+        # What the answers did not bring about comes at the end.
+        self.client.hurry()
         await killing
         self.differences += [f"an operation failed: {error!r}" for error in results if error is not None]
 

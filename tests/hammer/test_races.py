@@ -1,0 +1,179 @@
+"""Use cases against themselves, many at once, on both databases; each test looks at the books afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from api.adapters.database import fetch_one, read_uuid
+from api.adapters.ports import Ports
+from api.domain.ids import NodeKind, key_of
+from api.domain.payments import PaymentPurpose
+from api.services import calls, holds, payments
+from api.services.quotes import quote_payment
+from tests.hammer.acknowledged import Acknowledged
+from tests.hammer.books import read_tables
+from tests.hammer.invariants import broken_promises, differences
+from tests.hammer.world import Holder, World, make_world, ports_of
+from tests.servers import create_database
+
+pytestmark = [pytest.mark.xdist_group("hammer"), pytest.mark.postgres]
+TIMES = 50
+RATE = Decimal("1.25")
+SECONDS_MAX = 60
+
+
+@dataclass
+class Scene:
+    """A world without servers: this process is the service."""
+
+    ports: Ports
+    world: World
+    switch: UUID
+    number: int = 0
+
+    @property
+    def holder(self) -> Holder:
+        return self.world.holders[0]
+
+    def name(self) -> str:
+        self.number += 1
+        return f"call-{self.number}"
+
+    async def fund(self, cents: int, copies: int = 1) -> list[payments.Paid]:
+        """Pay a quote with one key, `copies` times at once."""
+        holder, amount = self.holder, Decimal(cents) / 100
+        purpose = PaymentPurpose.FUND_ADVANCE_CONNECT
+        quoted = await quote_payment(self.ports, holder.account, purpose, holder.service_key, amount)
+        card = key_of(holder.cards["tok_visa"], NodeKind.PAYMENT_METHOD)
+        assert card is not None
+        order = payments.Order(read_uuid(quoted.row["id"]), card, None, self.name())
+        return await asyncio.gather(*(payments.pay(self.ports, holder.account, order) for _ in range(copies)))
+
+    async def ask(self, call_id: str, phone: str | None = None) -> calls.CallAnswer:
+        ask = calls.Ask(call_id, 0, phone or self.holder.phone, None, RATE)
+        return await calls.authorize(self.ports, self.switch, ask)
+
+    async def report(self, call_id: str, seconds: int, phone: str | None = None) -> calls.CallAnswer:
+        started_at = self.ports.now() - timedelta(seconds=seconds)
+        report = calls.Report(call_id, phone or self.holder.phone, None, started_at, seconds, RATE)
+        return await calls.record(self.ports, self.switch, report)
+
+    async def posted_cents(self) -> int:
+        row = await fetch_one("select posted from balances where service_account_id = $1", self.holder.service_key)
+        assert row is not None
+        return int(row["posted"])
+
+    async def differences(self) -> list[str]:
+        """Return what is wrong with the books; nothing here publishes, so unpublished events are none of it."""
+        tables = await read_tables(self.world.database_url)
+        found = differences(tables, self.world.processor_file) + broken_promises(tables, Acknowledged())
+        return [difference for difference in found if "never published" not in difference]
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+async def template(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> tuple[World, str | None]:
+    """Return a world to be copied, and the URL of its PostgreSQL server; migrating takes longer than most tests."""
+    folder, server = tmp_path_factory.mktemp("template"), None
+    url = f"sqlite://{folder}/app.sqlite3"
+    if request.param == "postgres":
+        server = request.getfixturevalue("postgres_url")
+        url = await create_database(server, f"races_template_{worker_id}")
+    return await make_world(url, folder / "processor.sqlite3", holders=2), server
+
+
+@pytest.fixture
+async def scene(template: tuple[World, str | None], tmp_path: Path, worker_id: str) -> AsyncIterator[Scene]:
+    """Yield a copy of the world on each kind of database."""
+    made, server = template
+    processor_file = tmp_path / "processor.sqlite3"
+    shutil.copy(made.processor_file, processor_file)
+    if server is None:
+        url = f"sqlite://{tmp_path}/app.sqlite3"
+        shutil.copy(made.database_url.removeprefix("sqlite://"), tmp_path / "app.sqlite3")
+    else:
+        url = await create_database(server, f"races_{worker_id}", template=f"races_template_{worker_id}")
+    async with asyncio.timeout(SECONDS_MAX), ports_of(url, processor_file) as ports:
+        switch = await fetch_one("select id from api_keys")
+        assert switch is not None
+        world = made._replace(database_url=url, processor_file=processor_file)
+        yield Scene(ports, world, read_uuid(switch["id"]))
+
+
+@pytest.mark.rule("18")
+async def test_fifty_payments_with_one_key_charge_once(scene: Scene) -> None:
+    paid = await scene.fund(5_000, copies=TIMES)
+    assert len({read_uuid(one.payment["id"]) for one in paid}) == 1
+    assert sum(not one.replayed for one in paid) == 1
+    assert await scene.posted_cents() == await scene.ports.processor.captured_cents() == 5_000
+    assert await scene.differences() == []
+
+
+@pytest.mark.rule("13")
+async def test_a_report_that_comes_twice_at_once_charges_once(scene: Scene) -> None:
+    await scene.fund(50_000)
+    for _ in range(TIMES):
+        call = scene.name()
+        await scene.ask(call)
+        one, two = await asyncio.gather(scene.report(call, 61), scene.report(call, 61))
+        assert {one.replayed, two.replayed} == {True, False}
+    assert await scene.posted_cents() == 50_000 - TIMES * 250
+    assert await scene.differences() == []
+
+
+@pytest.mark.rule("13")
+async def test_two_calls_that_drain_one_balance_never_overdraw_it(scene: Scene) -> None:
+    for _ in range(TIMES):
+        await scene.fund(700)
+        one, two = scene.name(), scene.name()
+        asked = await asyncio.gather(scene.ask(one), scene.ask(two))
+        assert sum(answer.seconds or 0 for answer in asked) <= 60 * (await scene.posted_cents()) // 125
+        await asyncio.gather(scene.report(one, 3_600), scene.report(two, 3_600))
+        assert await scene.posted_cents() == 0
+    assert await scene.differences() == []
+
+
+@pytest.mark.rule("13")
+async def test_a_report_that_races_the_end_of_its_hold_charges_once(scene: Scene) -> None:
+    await scene.fund(100_000)
+    asked = [scene.name() for _ in range(10)]
+    for call in asked:
+        await scene.ask(call)
+    scene.ports.clock.move_to(timedelta(hours=25))  # type: ignore[attr-defined]
+    reports = [scene.report(call, 61) for call in asked]
+    expiries = [holds.expire_holds(scene.ports) for _ in range(3)]
+    await asyncio.gather(*expiries, *reports)
+    assert await scene.posted_cents() == 100_000 - 10 * 250
+    held = await fetch_one("select held from balances where service_account_id = $1", scene.holder.service_key)
+    assert held is not None
+    assert held["held"] == 0
+    assert await scene.differences() == []
+
+
+@pytest.mark.rule("13")
+async def test_a_call_to_a_number_that_nobody_has_is_refused_also_when_asked_twice_at_once(scene: Scene) -> None:
+    for _ in range(10):
+        call = scene.name()
+        answers = await asyncio.gather(*(scene.ask(call, "+15055559999") for _ in range(4)))
+        assert [answer.seconds for answer in answers] == [0] * 4
+        assert len({read_uuid(answer.call["id"]) for answer in answers if answer.call}) == 1
+
+
+@pytest.mark.rule("13")
+async def test_one_call_reported_for_two_numbers_at_once_is_charged_to_one_of_them(scene: Scene) -> None:
+    await scene.fund(50_000)
+    other = scene.world.holders[1].phone
+    for _ in range(10):
+        call = scene.name()
+        await asyncio.gather(scene.report(call, 61), scene.report(call, 61, other), scene.ask(call, other))
+    assert await scene.differences() == []
