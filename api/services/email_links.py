@@ -10,7 +10,7 @@ from api.services.email_changes import confirm_email
 from api.services.sign_ups import open_account
 
 
-async def verify_email(ports: Ports, token: str, *, client_address: str, viewer: Viewer | None) -> None:
+async def verify_email(ports: Ports, token: str, *, client_address: str, viewer: Viewer | None = None) -> None:
     """Open the account of the sign-up that a link belongs to, or else make its address an account's; either once.
 
     Raises Refused: TOKEN_INVALID for a link that is unknown, used, ended or replaced, or whose address has got an
