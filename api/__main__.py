@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -49,14 +50,14 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "serve":
         return _serve(settings, given.host, given.port, given.workers)
     if given.command == "worker":
+        from api.wiring import check_start
         from api.worker import work
 
+        asyncio.run(check_start(settings))
         asyncio.run(work(settings))
         return 0
     if given.command == "migrate":
-        from api.adapters.migrations import migrate
-
-        applied = asyncio.run(migrate(settings.database_url))
+        applied = _migrate(settings)
         print("\n".join(applied) if applied else "nothing to do")
         return 0
     if given.command == "demo":
@@ -69,7 +70,7 @@ def _run(given: argparse.Namespace) -> int:
 def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     import uvicorn
 
-    from api.adapters.migrations import migrate
+    from api.wiring import check_start
 
     refuse_open_sandbox(settings, host)
     if workers > 1:
@@ -80,8 +81,11 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
         os.environ["WORKER"] = "off"
     if settings.is_sandbox:
         # A sandbox is there to be tried at once; elsewhere somebody decides when a database changes.
-        asyncio.run(migrate(settings.database_url))
+        _migrate(settings)
         os.environ.setdefault("PUBLIC_URL", f"http://{'127.0.0.1' if host == 'localhost' else host}:{port}")
+    asyncio.run(check_start(settings))
+    # Once it has shut down in good order, uvicorn raises the signal that it was told to do so by once more.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "api.app:create_app",
         factory=True,
@@ -106,16 +110,25 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     return 0
 
 
+def _migrate(settings: Settings) -> list[str]:
+    from api.adapters.migrations import migrate
+    from api.wiring import naming_settings
+
+    with naming_settings():
+        return asyncio.run(migrate(settings.database_url))
+
+
 async def _connected(settings: Settings, act: Callable[[Settings], Awaitable[int]]) -> int:
     from api.adapters import database
-    from api.wiring import check_database
+    from api.wiring import check_database, naming_settings
 
-    await database.connect(settings.database_url, pool=2)
-    try:
-        await check_database(settings)
-        return await act(settings)
-    finally:
-        await database.disconnect()
+    with naming_settings():
+        await database.connect(settings.database_url, pool=2)
+        try:
+            await check_database(settings)
+            return await act(settings)
+        finally:
+            await database.disconnect()
 
 
 async def _demo(settings: Settings) -> int:

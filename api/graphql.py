@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import strawberry
 import structlog
-from graphql import GraphQLError, specified_rules
+from graphql import GraphQLError, OperationDefinitionNode, specified_rules
 from strawberry.extensions import MaxAliasesLimiter, ParserCache, QueryDepthLimiter, SchemaExtension, ValidationCache
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.adapters.database import DatabaseUnavailable
@@ -32,7 +33,6 @@ _RULES = (
     *QueryDepthLimiter(max_depth=DEPTH_MAX).validation_rules,
     *MaxAliasesLimiter(max_alias_count=ALIASES_MAX).validation_rules,
 )
-_OVER_HTTP = frozenset({OperationType.QUERY, OperationType.MUTATION})
 _TOO_COMPLEX = re.compile(r"exceeds maximum operation depth|aliases found|contains more th\w+ \d+ tokens")
 _log = structlog.get_logger("api.graphql")
 
@@ -46,6 +46,18 @@ class _Limits(SchemaExtension):
         yield
 
 
+class _OneOperation(SchemaExtension):
+    """Refuses a document of several operations that does not say which: Strawberry would run the first."""
+
+    def on_validate(self) -> Any:
+        context = self.execution_context
+        nodes = context.graphql_document.definitions if context.graphql_document else ()
+        operations = [node for node in nodes if isinstance(node, OperationDefinitionNode)]
+        if len(operations) > 1 and context._provided_operation_name is None and not context.pre_execution_errors:
+            context.pre_execution_errors = [GraphQLError("operationName must say which operation to run")]
+        yield
+
+
 class Schema(strawberry.Schema):
     """Looks up the sign-in for each operation, and lets no unexpected error out."""
 
@@ -55,14 +67,11 @@ class Schema(strawberry.Schema):
     async def execute(  # type: ignore[override]
         self, query: str | None, *, context_value: Any = None, **options: Any
     ) -> ExecutionResult:
-        """Run a query or mutation of a request."""
+        """Run a query or mutation of a request; a subscription is refused, it wants a socket."""
         context = await _begin(context_value)
         if isinstance(context, ExecutionResult):
             return context
-        # Server-sent events come later; until then a subscription over HTTP gets a clear answer instead of a null.
-        options["allowed_operation_types"] = _OVER_HTTP.intersection(
-            options.get("allowed_operation_types") or _OVER_HTTP
-        )
+        options["allowed_operation_types"] = (OperationType.QUERY, OperationType.MUTATION)
         result = await super().execute(query, context_value=context, **options)
         return cast(ExecutionResult, _masked(result, context))
 
@@ -73,7 +82,12 @@ class Schema(strawberry.Schema):
         context = await _begin(context_value)
         if isinstance(context, ExecutionResult):
             return _only(context)
-        return _masked_stream(await super().stream(query, context_value=context, **options), context)
+        try:
+            results = await super().stream(query, context_value=context, **options)
+        except GraphQLError as error:
+            # What a document cannot even be parsed for flies out of the cache of parsed documents.
+            return _only(PreExecutionError(data=None, errors=[_mask(error, context)]))
+        return _masked_stream(results, context)
 
 
 async def _begin(connection: Connection) -> Context | ExecutionResult:
@@ -95,6 +109,8 @@ async def _masked_stream(results: Any, context: Context) -> AsyncIterator[Any]:
     try:
         async for result in results:
             yield _masked(result, context)
+    except GraphQLError as error:
+        yield PreExecutionError(data=None, errors=[_mask(error, context)])
     finally:
         await results.aclose()
 
@@ -123,8 +139,8 @@ def _mask(error: GraphQLError, context: Context) -> GraphQLError:
     if error.path is None and (cause is None or isinstance(cause, GraphQLError | ValueError | TypeError)):
         code = "TOO_COMPLEX" if _TOO_COMPLEX.search(error.message) else "BAD_REQUEST"
         return GraphQLError(error.message[:500], nodes=error.nodes, extensions={"code": code})
-    if isinstance(cause, CannotGetOperationTypeError | InvalidOperationTypeError):
-        return error
+    if isinstance(cause, CannotGetOperationTypeError):
+        return GraphQLError(cause.as_http_error_reason(), extensions={"code": "BAD_REQUEST"})
     where = ".".join(str(step) for step in error.path or ())
     if isinstance(cause, DatabaseUnavailable):
         _log.warning("the database did not answer", path=where)
@@ -139,15 +155,22 @@ def _extensions() -> Sequence[Callable[[], SchemaExtension]]:
         _Limits,
         lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
         lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+        _OneOperation,  # After the cache, which sets the errors anew.
     )
+
+
+def _root(name: str, parts: tuple[type, ...], description: str) -> type:
+    merged = merge_types(name, parts)
+    cast(Any, merged).__strawberry_definition__.description = description
+    return merged
 
 
 def build_schema() -> Schema:
     """Return the schema of the whole product."""
     return Schema(
-        query=merge_types("Query", QUERIES),
-        mutation=merge_types("Mutation", MUTATIONS),
-        subscription=merge_types("Subscription", SUBSCRIPTIONS),
+        query=_root("Query", QUERIES, "What can be read."),
+        mutation=_root("Mutation", MUTATIONS, "What can be done; each answers with what it refused in `errors`."),
+        subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed live."),
         types=(*ERROR_TYPES, *TYPES),
         extensions=list(_extensions()),
         config=CONFIG,

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from api.adapters import migrations
-from api.adapters.broadcast import open_broadcast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+from tortoise.exceptions import DBConnectionError
+
+from api.adapters import database, migrations
+from api.adapters.broadcast import BroadcastUnavailable, open_broadcast
 from api.adapters.clock import Clock, SandboxClock, SystemClock
+from api.adapters.database import DatabaseUnavailable
 from api.adapters.live import Live
 from api.adapters.mail import Mailer, open_mailer
 from api.adapters.payments import open_processor
@@ -14,6 +22,8 @@ from api.adapters.secrets import Secrets
 from api.adapters.sms import Texter, open_texter
 from api.services.sandbox import was_sandbox
 from api.settings import Settings, SettingsError
+
+T = TypeVar("T")
 
 
 def make_ports(settings: Settings) -> Ports:
@@ -30,20 +40,67 @@ def _ports(settings: Settings) -> Ports:
     clock: Clock = SandboxClock() if settings.is_sandbox else SystemClock()
     keeps_mails = settings.is_sandbox and settings.mail_url == "console://"
     keeps_texts = settings.is_sandbox and settings.sms_url == "console://"
-    mailer: Mailer = SandboxMailer(clock) if keeps_mails else open_mailer(settings.mail_url, settings.sender)
-    texter: Texter = SandboxTexter(clock) if keeps_texts else open_texter(settings.sms_url)
+    mailer: Mailer = (
+        SandboxMailer(clock) if keeps_mails else _named("MAIL_URL", open_mailer, settings.mail_url, settings.sender)
+    )
+    texter: Texter = SandboxTexter(clock) if keeps_texts else _named("SMS_URL", open_texter, settings.sms_url)
     return Ports(
         clock=clock,
-        live=Live(open_broadcast(settings.broadcast_url)),
+        live=Live(_named("BROADCAST_URL", open_broadcast, settings.broadcast_url)),
         mailer=mailer,
         texter=texter,
-        processor=open_processor(settings.payments_url, data_dir=settings.data_dir, public_url=settings.public_url),
+        processor=_named(
+            "PAYMENTS_URL",
+            open_processor,
+            settings.payments_url,
+            data_dir=settings.data_dir,
+            public_url=settings.public_url,
+        ),
         secrets=Secrets(settings.secret_key, settings.secret_key_old),
         public_url=settings.public_url,
         return_urls=settings.return_to,
         operator_name=settings.operator_name,
         sandbox=settings.is_sandbox,
     )
+
+
+def _named(name: str, make: Callable[..., T], *arguments: Any, **more: Any) -> T:
+    try:
+        return make(*arguments, **more)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {str(error).removeprefix(name).lstrip()}") from error
+
+
+async def check_start(settings: Settings) -> None:
+    """Raise SettingsError when the settings name what is not there; what a serving process would die of as it starts.
+
+    It is asked before the server is: whatever is raised within that ends in a traceback.
+    """
+    ports = make_ports(settings)
+    try:
+        with naming_settings():
+            await database.connect(settings.database_url, pool=1)
+            try:
+                await check_database(settings)
+            finally:
+                await database.disconnect()
+            await ports.live.broadcast.connect()
+            await ports.live.broadcast.disconnect()
+    finally:
+        await ports.processor.close()
+
+
+@contextmanager
+def naming_settings() -> Iterator[None]:
+    """Turn what a database or a broadcast that cannot be used raises into SettingsError, without a secret."""
+    try:
+        yield
+    except (DatabaseUnavailable, DBConnectionError, OSError, asyncpg.PostgresError) as error:
+        raise SettingsError(f"DATABASE_URL: the database cannot be used ({type(error).__name__})") from error
+    except migrations.SchemaIncomplete as error:
+        raise SettingsError(f"DATABASE_URL: {error}") from error
+    except BroadcastUnavailable as error:
+        raise SettingsError(f"BROADCAST_URL: {str(error).splitlines()[0]}") from error
 
 
 async def check_database(settings: Settings) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import structlog
+
 from api.adapters import database
 from api.adapters.logs import open_logs
 from api.jobs.relay import relay
@@ -26,6 +28,7 @@ async def work(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, runner.stop)
         relaying = asyncio.create_task(relay(ports))
+        structlog.get_logger("api.worker").info("the worker has begun")
         await runner.run()
         relaying.cancel()
         await asyncio.gather(relaying, return_exceptions=True)

@@ -15,7 +15,7 @@ from api.adapters.database import execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.sign_ins import begin_sign_in, make_key
 from api.domain.accounts import Channel, Role
-from api.domain.ids import NodeKind, global_id
+from api.domain.ids import NodeKind, global_id, key_of
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause
 from api.domain.payments import PaymentPurpose
 from api.domain.service_accounts import Product
@@ -101,6 +101,19 @@ async def begin_again(holder: Holder) -> Holder:
     now = holder.ports.now()
     token, sign_in_id = await begin_sign_in(now, holder.account_id, device="", channel=Channel.WEB)
     return replace(holder, token=token, sign_in_id=sign_in_id)
+
+
+def key_of_service(text: str) -> UUID:
+    """Return the key behind a service's id."""
+    key = key_of(text, NodeKind.SERVICE_ACCOUNT)
+    assert key is not None
+    return key
+
+
+async def end_unheard(holder: Holder) -> None:
+    """End a sign-in without telling anybody."""
+    now = holder.ports.now()
+    await execute("update sign_ins set ended_at = $1 where id = $2", now, holder.sign_in_id)
 
 
 async def switch_key(service: HasPorts, name: str = "switch") -> str:

@@ -224,7 +224,8 @@ async def execute(query: str, *values: Any) -> int:
         async with connection.acquire_connection() as raw:
             # "UPDATE 3", "INSERT 0 3": Tortoise's own count reads the wrong number of an INSERT.
             status: str = await raw.execute(query, *values)
-            return int(status.rpartition(" ")[2])
+            count = status.rpartition(" ")[2]
+            return int(count) if count.isdigit() else 0
     except asyncpg.IntegrityConstraintViolationError as error:
         raise IntegrityError(error) from error
 

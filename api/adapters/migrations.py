@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,13 @@ from api.models import guards
 
 _LOCK_NUMBER = 7_203_114_552
 _LOCK_SECONDS_MAX = 120
+
+
+def __getattr__(name: str) -> object:
+    """Give Tortoise's own command its configuration: `python -m tortoise -c api.adapters.migrations.TORTOISE …`."""
+    if name != "TORTOISE":
+        raise AttributeError(name)
+    return database.tortoise_config(os.environ.get("DATABASE_URL", "sqlite://./data/app.sqlite3"))
 
 
 class SchemaIncomplete(Exception):

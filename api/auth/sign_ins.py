@@ -82,6 +82,12 @@ async def find_viewer(ports: Ports, token: str | None) -> Viewer | None:
     )
 
 
+async def has_ended(sign_in_id: UUID) -> bool:
+    """Tell whether a sign-in was ended, for readers that were looked up some time ago."""
+    row = await fetch_one("select ended_at from sign_ins where id = $1", sign_in_id)
+    return row is None or row["ended_at"] is not None
+
+
 async def follow_sandbox_clock(ports: Ports) -> None:
     """Take over where the sandbox's clock stands; elsewhere there is nothing to do."""
     if isinstance(ports.clock, SandboxClock):

@@ -1,7 +1,5 @@
 """Tables: columns and constraints."""
 
-import os
-
 MODULES = (
     "api.models.accounts",
     "api.models.staff",
@@ -17,12 +15,3 @@ MODULES = (
     "api.models.plans",
     "api.models.plumbing",
 )
-
-
-def __getattr__(name: str) -> object:
-    """Give Tortoise's own command its configuration: `python -m tortoise -c api.models.TORTOISE makemigrations`."""
-    if name != "TORTOISE":
-        raise AttributeError(name)
-    from api.adapters.database import tortoise_config
-
-    return tortoise_config(os.environ.get("DATABASE_URL", "sqlite://./data/app.sqlite3"))

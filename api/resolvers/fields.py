@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import strawberry
+import structlog
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
@@ -19,8 +20,15 @@ HOLDER = (Role.CUSTOMER,)
 SWITCH = (Role.PHONE_SWITCH,)
 PARTNER = (Role.PAYMENT_PARTNER,)
 
-
+_log = structlog.get_logger("api.resolvers")
 _running: set[asyncio.Future[Any]] = set()
+
+
+def _note_end(task: asyncio.Future[Any]) -> None:
+    """Take the outcome of a mutation whose client has gone: a refusal is no news, a bug is."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, Refused | DatabaseUnavailable):
+        _log.error("unexpected error after the client had gone", exc_info=error)
 
 
 class _Door(FieldExtension):
@@ -47,6 +55,9 @@ class _Door(FieldExtension):
         task.add_done_callback(_running.discard)
         try:
             return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_note_end)
+            raise
         except Refused as refusal:
             return self.payload(errors=user_errors(refusal.faults, info.context.locale))
         except DatabaseUnavailable:

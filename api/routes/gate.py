@@ -6,16 +6,11 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.routes.graphql_door import refusal
+from api.routes.refusals import HEADERS, refusal
 
 BODY_BYTES_MAX = 256 * 1024
 """Larger than any document of a real client; uploads will have a door of their own."""
-HEADERS: Mapping[bytes, bytes] = {
-    b"cache-control": b"no-store",
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"x-frame-options": b"DENY",
-}
+_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class _TooLarge(Exception):
@@ -73,7 +68,7 @@ class Gate:
                 given = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
-                    *((name, value) for name, value in HEADERS.items() if name not in given),
+                    *((name, value) for name, value in _HEADERS if name not in given),
                 ]
             await send(message)
 

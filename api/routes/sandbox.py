@@ -15,7 +15,7 @@ from api.adapters.payments_simulated import SimulatedProcessor
 from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import messages
 from api.auth.sign_ins import follow_sandbox_clock
-from api.routes.graphql_door import refusal
+from api.routes.refusals import refusal
 from api.services import payments, sandbox
 
 

@@ -37,7 +37,10 @@ def _parse_instant(value: Any) -> datetime:
     instant = datetime.fromisoformat(value)
     if instant.tzinfo is None or "T" not in value.upper():
         raise ValueError("an instant needs a time zone, like 2026-11-22T12:00:00Z")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("an instant must be one that UTC has a date for") from None
 
 
 def _parse_date(value: Any) -> date:

@@ -11,6 +11,7 @@ from uuid import UUID
 from api.adapters.database import fetch, read_time
 from api.adapters.live import Watcher, WatcherEnded
 from api.adapters.ports import Ports
+from api.auth.sign_ins import has_ended
 from api.domain.ledger import TransactionKind, UpdateCause
 from api.domain.service_accounts import Product
 from api.services.ledger import Balance, Entry
@@ -60,6 +61,9 @@ async def watch(
     gets every revision; one that does not gets the newest state instead of a growing queue (rule 35).
     """
     with ports.live.watch(account_id, sign_in_id) as watcher:
+        # The sign-in may have ended after it was looked up, and nobody was there yet to be told.
+        if await has_ended(sign_in_id):
+            return
         last: dict[UUID, int] = {}
         early: dict[UUID, dict[int, Change]] = {}
         for balance in await open_balances(account_id, service_account_id):
@@ -78,6 +82,9 @@ async def watch(
                 early.clear()
                 continue
             if change is None:
+                # What was lost may have been the end of the sign-in.
+                if await has_ended(sign_in_id):
+                    return
                 early.clear()
                 for balance in await open_balances(account_id, service_account_id):
                     if balance.revision > last.get(balance.id, -1):

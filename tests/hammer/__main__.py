@@ -14,11 +14,13 @@ from pathlib import Path
 from _pytest.outcomes import Skipped
 
 from tests.hammer.rounds import Hammer, hammer_for, hammering
+from tests.hammer.world import make_world
 from tests.servers import create_database, postgres_server, redis_server
 
 SECONDS_MAX = 600.0
 SIZE = 30
 KILL_EACH = 0.4
+HOLDERS = 8
 SHOWN_MAX = 50
 
 
@@ -51,7 +53,8 @@ async def _hammer(name: str, seed: str, rounds: int, deadline: float) -> bool:
                 return False
             url, servers = await create_database(server, "hammer"), 2
         began = time.monotonic()
-        async with hammering(url, folder, seed, servers=servers, settings=settings) as hammer:
+        world = await make_world(url, folder / "processor.sqlite3", HOLDERS)
+        async with hammering(world, folder, seed, servers=servers, settings=settings) as hammer:
             last = await hammer_for(
                 hammer, rounds, SIZE, KILL_EACH, deadline, lambda line: print(f"{name}: {line}", flush=True)
             )

@@ -20,7 +20,7 @@ from tests.hammer.fleet import running
 from tests.hammer.invariants import Permanence, broken_promises, differences
 from tests.hammer.operations import Operations
 from tests.hammer.watchers import Watcher, watching
-from tests.hammer.world import make_world
+from tests.hammer.world import World
 from tests.live_servers import ROOT
 
 AT_ONCE = 12
@@ -151,17 +151,10 @@ class Hammer:
 
 @contextlib.asynccontextmanager
 async def hammering(
-    database_url: str,
-    folder: Path,
-    seed: str,
-    *,
-    servers: int,
-    holders: int = 8,
-    settings: Mapping[str, str] | None = None,
+    world: World, folder: Path, seed: str, *, servers: int, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Hammer]:
-    """Yield a hammer over a new world in `folder`, served by `servers` processes."""
+    """Yield a hammer over a world, served by `servers` processes that log in `folder`."""
     pick = random.Random(seed)
-    world = await make_world(database_url, folder / "processor.sqlite3", holders)
     async with running(world, folder, servers, settings or {}) as fleet:
         client = Client(fleet, pick)
         try:

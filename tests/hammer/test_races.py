@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -22,8 +20,7 @@ from api.services.quotes import quote_payment
 from tests.hammer.acknowledged import Acknowledged
 from tests.hammer.books import read_tables
 from tests.hammer.invariants import broken_promises, differences
-from tests.hammer.world import Holder, World, make_world, ports_of
-from tests.servers import create_database
+from tests.hammer.world import Holder, World, ports_of
 
 pytestmark = [pytest.mark.xdist_group("hammer"), pytest.mark.postgres]
 TIMES = 50
@@ -79,34 +76,12 @@ class Scene:
         return [difference for difference in found if "never published" not in difference]
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
-async def template(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> tuple[World, str | None]:
-    """Return a world to be copied, and the URL of its PostgreSQL server; migrating takes longer than most tests."""
-    folder, server = tmp_path_factory.mktemp("template"), None
-    url = f"sqlite://{folder}/app.sqlite3"
-    if request.param == "postgres":
-        server = request.getfixturevalue("postgres_url")
-        url = await create_database(server, f"races_template_{worker_id}")
-    return await make_world(url, folder / "processor.sqlite3", holders=2), server
-
-
 @pytest.fixture
-async def scene(template: tuple[World, str | None], tmp_path: Path, worker_id: str) -> AsyncIterator[Scene]:
-    """Yield a copy of the world on each kind of database."""
-    made, server = template
-    processor_file = tmp_path / "processor.sqlite3"
-    shutil.copy(made.processor_file, processor_file)
-    if server is None:
-        url = f"sqlite://{tmp_path}/app.sqlite3"
-        shutil.copy(made.database_url.removeprefix("sqlite://"), tmp_path / "app.sqlite3")
-    else:
-        url = await create_database(server, f"races_{worker_id}", template=f"races_template_{worker_id}")
-    async with asyncio.timeout(SECONDS_MAX), ports_of(url, processor_file) as ports:
+async def scene(world: World) -> AsyncIterator[Scene]:
+    """Yield a world without servers."""
+    async with asyncio.timeout(SECONDS_MAX), ports_of(world.database_url, world.processor_file) as ports:
         switch = await fetch_one("select id from api_keys")
         assert switch is not None
-        world = made._replace(database_url=url, processor_file=processor_file)
         yield Scene(ports, world, read_uuid(switch["id"]))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.live_servers import LiveServer, live_server
+from tests.live_servers import LiveServer, live_server, run_command
 from tests.local_servers import LocalServer
 from tests.served.client import Api
 from tests.served.steps import sign_in
@@ -24,6 +26,17 @@ class Pair(NamedTuple):
     second: LiveServer
     redis: LocalServer
     database_url: str
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a database that two processes migrated at once."""
+    folder = tmp_path_factory.mktemp("commands")
+    with ThreadPoolExecutor(2) as both:
+        done = list(both.map(lambda _: run_command(folder, "migrate"), range(2)))
+    assert [command.returncode for command in done] == [0, 0], [command.stderr for command in done]
+    assert sorted("nothing to do" in command.stdout for command in done) == [False, True]
+    return folder
 
 
 @pytest.fixture(scope="session")

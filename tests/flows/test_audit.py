@@ -1,0 +1,81 @@
+"""The audit of the books: silent after any journey, and each kind of difference is found (rule 12)."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.adapters.database import dialect, execute
+from api.models.guards import GUARDS
+from api.services.audit import audit
+from tests import factories
+from tests.flows.conftest import Service
+from tests.flows.money import authorize, pay, record
+
+pytestmark = pytest.mark.rule("12")
+
+PLANTED = {
+    "posted is": "update balances set posted = posted + 1",
+    "held is": "update balances set held = held - 1",
+    "incoming is": "update balances set incoming = incoming + 1",
+    "sequence is": "update balances set sequence = sequence - 1",
+    "its transactions sum to": "update journal_entries set amount = amount + 1 where kind = 'FUNDING'",
+    "balanceAfter is": "update journal_entries set balance_after = balance_after + 1 where sequence = 1",
+    "it has no legs": "delete from legs where entry_id = (select id from journal_entries order by id limit 1)",
+    "its postings sum to": "update legs set amount = amount + 1",
+    "its pending holds sum to": "update holds set amount = amount + 1 where state = 'PENDING' and kind = 'CALL'",
+    "its payments under way sum to": "delete from holds where kind = 'PAYMENT' and state = 'PENDING'",
+    "but there are": "update journal_entries set sequence = sequence + 100 where sequence = 1",
+    "below zero without a chargeback": "update balances set posted = -1, held = 0",
+    "its payment is": "update payments set status = 'FAILED' where status = 'SUCCEEDED'",
+    "its funding entry is": "update payments set status = 'SUCCEEDED' where status = 'FAILED'",
+    "its entry says": "update calls set cost = cost + 1 where cost is not null",
+    "its event number is": "update accounts set event_number = event_number - 1",
+}
+
+
+async def journey(service: Service) -> None:
+    """Leave one of everything: a success, a decline, a payment and a call under way, a call that was charged."""
+    ann = await factories.holder(service)
+    opened, key = await ann.advance_connect(500), await factories.switch_key(service)
+    for token in ("tok_visa", "tok_declined", "tok_3ds"):
+        await pay(service, ann, await ann.quote(opened), await ann.card(token), token)
+    await authorize(service, key, opened.phone)
+    await record(service, key, opened.phone, 60)
+    await authorize(service, key, opened.phone, "under way")
+
+
+async def lift_guards() -> None:
+    """Take away, in this test's own database, what keeps a difference from arising."""
+    for guard in GUARDS:
+        on = f" on {guard.table}" if dialect() == "postgres" else ""
+        await execute(f"drop trigger {guard.name}{on}")
+    if dialect() == "postgres":
+        for constraint in ("balances_never_negative", "balances_hold_what_is_there"):
+            await execute(f"alter table balances drop constraint {constraint}")
+    else:
+        await execute("pragma ignore_check_constraints = on")
+
+
+async def test_a_journey_leaves_no_difference(service: Service) -> None:
+    await journey(service)
+
+    found = await audit()
+
+    assert found.differences == ()
+    assert (found.balances, found.entries, found.holds) == (1, 3, 2)
+
+
+async def test_an_empty_database_has_no_difference(service: Service) -> None:
+    found = await audit()
+
+    assert (found.balances, found.entries, found.holds, found.differences) == (0, 0, 0, ())
+
+
+@pytest.mark.parametrize("words", PLANTED)
+async def test_a_planted_difference_is_found(service: Service, words: str) -> None:
+    await journey(service)
+    await lift_guards()
+
+    await execute(PLANTED[words])
+
+    assert [difference for difference in (await audit()).differences if words in difference]

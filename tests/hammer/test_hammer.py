@@ -1,0 +1,44 @@
+"""A short run of the hammer on each kind of database, a dozen kills in all; `make hammer` is the long one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.hammer.points import Points
+from tests.hammer.rounds import hammering
+from tests.hammer.world import World
+
+pytestmark = [pytest.mark.xdist_group("hammer"), pytest.mark.postgres, pytest.mark.redis]
+SEED = "hammer"
+SIZE = 20
+SECONDS_MAX = 240
+
+
+@pytest.mark.rule("12")
+@pytest.mark.rule("18")
+@pytest.mark.rule("35")
+async def test_kills_and_races_leave_the_books_without_a_difference(
+    request: pytest.FixtureRequest, world: World, tmp_path: Path
+) -> None:
+    shared = not world.database_url.startswith("sqlite")
+    settings = {"BROADCAST_URL": request.getfixturevalue("redis_url")} if shared else {}
+    servers, rounds = (2, 3) if shared else (1, 2)
+    async with asyncio.timeout(SECONDS_MAX):
+        async with hammering(world, tmp_path, SEED, servers=servers, settings=settings) as hammer:
+            for _ in range(rounds):
+                await hammer.round(SIZE, kills=1)
+            one, other = Points(hammer, 0), Points(hammer, servers - 1)
+            await one.before_the_charge()
+            await other.after_the_charge()
+            await one.before_the_answer()
+            if shared:
+                await other.within_a_charge_of_a_call()
+            await hammer.settle()
+            await hammer.look()
+            last = await hammer.audit()
+            assert [*hammer.differences, *hammer.fleet.complaints()] == []
+            assert last.endswith("no difference")
+            assert hammer.fleet.kills == rounds + (4 if shared else 3)

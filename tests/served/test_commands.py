@@ -1,0 +1,146 @@
+"""The commands as people and deployments run them: what they say, and how they end."""
+
+import asyncio
+import shutil
+import signal
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.graphql import export_schema
+from tests.live_servers import LiveServer, Process, live_server, run_command
+from tests.served.client import Api
+from tests.served.steps import BALANCE_CHANGED, sign_in
+
+pytestmark = pytest.mark.xdist_group("served-commands")
+
+KEY = {"SECRET_KEY": "a secret for tests only, long enough"}
+REAL = {"SANDBOX": "off", **KEY}
+
+
+@pytest.fixture
+def folder(migrated: Path, tmp_path: Path) -> Path:
+    shutil.copy(migrated / "app.sqlite3", tmp_path)
+    return tmp_path
+
+
+def test_two_migrations_at_once_and_one_after_bring_the_schema_once(migrated: Path) -> None:
+    again = run_command(migrated, "migrate")
+
+    assert (again.returncode, again.stdout, again.stderr) == (0, "nothing to do\n", "")
+
+
+def test_the_schema_is_printed_as_it_is_served(tmp_path: Path) -> None:
+    done = run_command(tmp_path, "schema", SANDBOX="off", DATABASE_URL="nonsense")
+
+    assert (done.returncode, done.stdout) == (0, export_schema())
+
+
+def test_demo_data_fill_an_empty_database_once_and_its_books_are_right(folder: Path) -> None:
+    assert run_command(folder, "demo").stdout == "filled with demo data\n"
+    assert "nothing was changed" in run_command(folder, "demo").stdout
+
+    audited = run_command(folder, "ledger", "audit")
+
+    assert audited.returncode == 0
+    assert audited.stdout.endswith("no difference\n")
+
+
+def test_an_audit_that_finds_a_difference_names_it_and_ends_with_1(folder: Path) -> None:
+    run_command(folder, "demo")
+    with sqlite3.connect(folder / "app.sqlite3") as books:
+        books.execute("update balances set posted = posted + 1 where product = 'ADVANCE_CONNECT'")
+    books.close()
+
+    audited = run_command(folder, "ledger", "audit")
+
+    assert audited.returncode == 1
+    assert len(audited.stdout.splitlines()) >= 2
+
+
+def test_a_key_is_printed_once_and_its_name_is_taken_then(folder: Path) -> None:
+    first, second = (run_command(folder, "key", "add", "switch", "--role", "PHONE_SWITCH") for _ in range(2))
+
+    assert first.returncode == 0
+    assert len(first.stdout.strip()) >= 32
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr == "there is a key named switch already\n"
+
+
+@pytest.mark.parametrize(
+    ("named", "settings", "options"),
+    [
+        ("SANDBOX", {}, ["--host", "0.0.0.0"]),
+        ("MAIL_URL", {"MAIL_URL": "smtp://mail.example.com:25"}, []),
+        ("SECRET_KEY", {"SANDBOX": "off"}, []),
+        ("PAYMENTS_URL", REAL, []),
+        ("PAYMENTS_URL", {**REAL, "PAYMENTS_URL": "nonsense://secret-key"}, []),
+        ("SANDBOX", {"SANDBOX": "perhaps"}, []),
+        ("DATABASE_URL", {"DATABASE_URL": "mysql://localhost/app"}, []),
+        ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hidden-pass@127.0.0.1:1/app"}, []),
+        ("BROADCAST_URL", {"BROADCAST_URL": "soap://localhost"}, []),
+        ("BROADCAST_URL", {"BROADCAST_URL": "redis://:hidden-pass@127.0.0.1:1"}, []),
+        ("PUBLIC_URL", {"PUBLIC_URL": "pay.example.com"}, []),
+        ("DATABASE_URL", {}, ["--workers", "2"]),
+        ("BROADCAST_URL", {"DATABASE_URL": "postgres://u@127.0.0.1:1/app"}, ["--workers", "2"]),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
+    folder: Path, named: str, settings: dict[str, str], options: list[str]
+) -> None:
+    done = run_command(folder, "serve", "--port", "1", *options, **settings)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert named in done.stderr
+    assert "hidden-pass" not in done.stderr
+    assert "secret-key" not in done.stderr
+
+
+def test_a_database_that_was_a_sandbox_is_served_by_nothing_else(folder: Path) -> None:
+    run_command(folder, "demo")
+
+    done = run_command(folder, "ledger", "audit", **REAL, PAYMENTS_URL="stripe://none")
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "DATABASE_URL: a sandbox used this database" in done.stderr
+
+
+def test_an_empty_database_is_not_served_before_it_is_migrated(tmp_path: Path) -> None:
+    done = run_command(tmp_path, "worker")
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "python -m api migrate" in done.stderr
+
+
+@pytest.fixture
+def own_server(folder: Path) -> Iterator[LiveServer]:
+    with live_server(folder) as server:
+        yield server
+
+
+async def test_a_server_that_is_told_to_end_closes_its_sockets_and_ends_in_good_order(own_server: LiveServer) -> None:
+    async with Api(own_server.url) as api:
+        api.token = await sign_in(api)
+        async with api.socket() as idle, api.socket() as busy:
+            await (await busy.subscribe(BALANCE_CHANGED)).next()
+
+            ending = asyncio.create_task(asyncio.to_thread(own_server.end))
+
+            assert await idle.closed() in (1001, 1012)
+            assert await busy.closed() in (1001, 1012)
+            assert await ending == 0
+    assert "Traceback" not in own_server.log.read_text()
+
+
+def test_a_worker_that_is_told_to_end_ends_in_good_order(folder: Path) -> None:
+    worker = Process(folder, ["worker"], {"DATABASE_URL": f"sqlite://{folder}/app.sqlite3"})
+    worker.start()
+    try:
+        worker.wait_for_log("the worker has begun")
+        assert worker.end() == 0
+    finally:
+        worker.kill()
+    assert signal.SIGTERM.name not in worker.log.read_text()
