@@ -64,6 +64,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
         )
 
     cookie = SessionCookie(settings.public_url, settings.origins)
+
+    def connect_page(request: Request) -> Connection:
+        connection = connect(request)
+        connection.token, connection.from_cookie = cookie.token(request), True
+        return connection
+
     door = _Door(GraphQLDoor(build_schema(), connect, settings.origins, cookie))
 
     @asynccontextmanager
@@ -98,7 +104,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/graphql", door, methods=["GET", "HEAD", "POST"]),
         WebSocketRoute("/graphql", door),
         graphiql_assets,
-        *page_routes(ports, lambda request: connect(request).client_address),
+        *page_routes(connect_page),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

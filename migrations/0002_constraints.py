@@ -302,7 +302,7 @@ class Migration(migrations.Migration):
         ),
         ops.AlterModelOptions(
             name='SignIn',
-            options={'table': 'sign_ins', 'app': 'models', 'pk_attr': 'id', 'table_description': "One bearer of a token. `in_browser`: it came as a cookie; `proved_at`: the password was given last. Only the token's SHA-256 is kept; the token has 256 random bits, so no salt is needed."},
+            options={'table': 'sign_ins', 'app': 'models', 'pk_attr': 'id', 'table_description': 'One bearer of a token. `in_browser`: it came as a cookie; `proved_at`: the password was given last.'},
         ),
         ops.AddConstraint(
             model_name='SignIn',

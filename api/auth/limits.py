@@ -30,6 +30,8 @@ class Limit(Enum):
     GUESSES_PER_CLIENT = "guesses_per_client"
     RESET_NUMBERS_PER_CLIENT = "reset_numbers_per_client"
     ANSWERS_PER_ACCOUNT = "answers_per_account"
+    FAILURES_NOTED_PER_ACCOUNT = "failures_noted_per_account"
+    EMAIL_CHANGES_PER_ACCOUNT = "email_changes_per_account"
     SIGN_UPS_PER_CLIENT = "sign_ups_per_client"
     RESENDS_PER_CLIENT = "resends_per_client"
     RESETS_PER_CLIENT = "resets_per_client"
@@ -164,6 +166,10 @@ async def guessed_right(
     )
     if kind.clears and complete:
         await execute("delete from guess_counters where subject = $1", subject)
+    elif kind.clears:
+        # The wait ran before the password, so the code that is still to come may be tried at once.
+        opened_at = ports.now() - guess_budget().waits[-1][1]
+        await execute("update guess_counters set window_at = $1 where subject = $2", opened_at, subject)
     return int(row["count"]) if row else 0
 
 

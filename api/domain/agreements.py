@@ -37,12 +37,15 @@ def current_version(kind: AgreementKind) -> str:
 
 
 @cache
-def agreement(kind: AgreementKind, locale: str) -> AgreementText:
-    """Return the current text in a language, in English where `locale` is none of ours.
+def text_of(kind: AgreementKind, version: str, locale: str) -> str:
+    """Return a version's text in a language of ours; FileNotFoundError for a version that there never was.
 
     An earlier version's files stay, since people have agreed to them.
     """
+    return (_FOLDER / f"{kind.value.lower()}-{version}.{locale}.md").read_text("utf-8")
+
+
+def agreement(kind: AgreementKind, locale: str) -> AgreementText:
+    """Return the current text in a language, in English where `locale` is none of ours."""
     version = current_version(kind)
-    language = locale if locale in LOCALES else DEFAULT_LOCALE
-    name = f"{kind.value.lower()}-{version}.{language}.md"
-    return AgreementText(version, (_FOLDER / name).read_text("utf-8"))
+    return AgreementText(version, text_of(kind, version, locale if locale in LOCALES else DEFAULT_LOCALE))

@@ -7,6 +7,7 @@ from api.resolvers.nodes import NodesQueries
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
 from api.resolvers.recovery import RecoveryMutations
 from api.resolvers.second_factors import SecondFactorsMutations
+from api.resolvers.security import SecurityMutations
 from api.resolvers.service_accounts import ServiceAccountsMutations
 from api.resolvers.sign_ins import SignInsMutations
 from api.resolvers.sign_ups import SignUpsMutations
@@ -19,6 +20,7 @@ MUTATIONS = (
     SignInsMutations,
     SecondFactorsMutations,
     RecoveryMutations,
+    SecurityMutations,
     ServiceAccountsMutations,
     PaymentsMutations,
     CallsMutations,

@@ -14,6 +14,7 @@ from api.context import Context
 from api.domain.ids import NodeKind, read_id
 from api.resolvers.fields import query
 from api.schema.accounts import Account, Session
+from api.schema.activity import Activity
 from api.schema.balances import Balance
 from api.schema.calls import Call
 from api.schema.facilities import Facility
@@ -44,6 +45,7 @@ _NODES: dict[NodeKind, Callable[[Context, Row], Node]] = {
     NodeKind.PAYMENT_METHOD: lambda context, row: PaymentMethod.of(row, context.ports.now()),
     NodeKind.QUOTE: lambda context, row: PaymentQuote.of(row, None),
     NodeKind.PAYMENT: lambda context, row: Payment.of(row),
+    NodeKind.ACTIVITY: lambda context, row: Activity.of(row),
     NodeKind.PLAN: lambda context, row: Plan.of(row),
     NodeKind.SUBSCRIPTION: lambda context, row: PlanSubscription.of(row, context.ports.now()),
 }

@@ -74,7 +74,8 @@ class SignInsMutations:
     async def revoke_session(
         self, info: Info, session_id: Annotated[strawberry.ID, strawberry.argument(description="Which one.")]
     ) -> AccountPayload:
-        holder = info.context.holder()
-        await sign_ins.revoke_sign_in(info.context.ports, holder, key_in(session_id, NodeKind.SIGN_IN, "sessionId"))
-        assert info.context.viewer is not None
-        return AccountPayload.of(info.context.viewer.account)
+        context = info.context
+        holder, viewer = context.holder(), context.admit(HOLDER)
+        key = key_in(session_id, NodeKind.SIGN_IN, "sessionId")
+        await sign_ins.revoke_sign_in(context.ports, holder, key, channel=viewer.channel)
+        return AccountPayload.of(viewer.account)

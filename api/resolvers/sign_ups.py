@@ -12,6 +12,7 @@ from api.schema.errors import AcceptedPayload
 from api.schema.scalars import Info
 from api.schema.sign_ups import SignUpInput, ValidateSignUpInput
 from api.services import sign_ups
+from api.services.email_links import verify_email
 
 
 @strawberry.type
@@ -41,15 +42,17 @@ class SignUpsMutations:
         return AcceptedPayload(accepted=True)
 
     @mutation(
-        "Confirms the address and opens the account; signing in comes after. A link works once, for 24 hours: "
-        "TOKEN_INVALID for one that is unknown, used or replaced, TOKEN_EXPIRED for one that is too old.",
+        "Confirms the address: of a sign-up, which opens the account, or of `changeEmail`, which ends all sign-ins but "
+        "the one that asks. Signing in comes after. A link works once, for 24 hours: TOKEN_INVALID for one that is "
+        "unknown, used or replaced, TOKEN_EXPIRED for one that is too old.",
         payload=AcceptedPayload,
     )
     async def verify_email(
         self, info: Info, token: Annotated[str, strawberry.argument(description="From the link's `token`.")]
     ) -> AcceptedPayload:
         context = info.context
-        await sign_ups.verify_email(context.ports, token, client_address=context.connection.client_address)
+        client_address = context.connection.client_address
+        await verify_email(context.ports, token, client_address=client_address, viewer=context.viewer)
         return AcceptedPayload(accepted=True)
 
     @mutation(

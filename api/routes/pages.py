@@ -19,7 +19,7 @@ from api.domain.agreements import AgreementKind, agreement
 from api.domain.faults import Refused
 from api.domain.sign_up_data import sign_up_data
 from api.domain.texts import pick_locale, render
-from api.services.sign_ups import verify_email
+from api.services.email_links import verify_email
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 TOKEN_LENGTH_MAX = 200

@@ -16,6 +16,7 @@ from api.domain.plans import SubscriptionStatus
 from api.domain.security_questions import question_text
 from api.domain.service_accounts import Product
 from api.domain.texts import pick_locale
+from api.schema.activity import ActivityConnection
 from api.schema.balances import Balance
 from api.schema.enums import publish
 from api.schema.pages import After, Before, First, Last, Locale, page_request
@@ -23,7 +24,9 @@ from api.schema.payments import PaymentConnection, PaymentMethod
 from api.schema.plans import PlanSubscription
 from api.schema.scalars import Info, Node
 from api.schema.service_accounts import ServiceAccount, service_account_of
+from api.services.activity import activity_page
 from api.services.balances import open_balances
+from api.services.email_changes import pending_email
 from api.services.owners import is_enabled
 from api.services.payment_methods import methods_of
 from api.services.payments import payments_page
@@ -40,17 +43,6 @@ publish(
     LOCKED="Closed to signing in until its holder recovers it.",
     CLOSING="Being deleted: its refunds are under way and nobody can sign in.",
     DELETED="Gone; its e-mail address can never be used again.",
-)
-publish(
-    Channel,
-    "The way by which somebody acts.",
-    WEB="A browser.",
-    IOS="The app on an iPhone or iPad.",
-    ANDROID="The app on an Android device.",
-    PHONE_AGENT="Staff, for a customer on the phone.",
-    SMS="A text message.",
-    CHAT="The support chat.",
-    SYSTEM="The service itself, or a machine with a key.",
 )
 publish(AgreementKind, "What is agreed to.", TERMS="The terms of service, accepted when signing up.")
 
@@ -182,6 +174,18 @@ class Account(Node):
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> PaymentConnection:
         return PaymentConnection.of(await payments_page(self.key, page_request(first, after, last, before)))
+
+    @strawberry.field(description="A new address that is not confirmed yet; null where none waits for its link.")
+    async def pending_email(self, info: Info) -> str | None:
+        return await pending_email(self.key, info.context.ports.now())
+
+    @strawberry.field(
+        description="What happened to the account, newest first: the holder's acts, staff's, and what was tried."
+    )
+    async def activity(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> ActivityConnection:
+        return ActivityConnection.of(await activity_page(self.key, page_request(first, after, last, before)))
 
     @strawberry.field(description="What protects the account.")
     def security(self) -> Security:

@@ -8,13 +8,17 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import execute
+from api.adapters.database import execute, transactional
 from api.adapters.ports import Ports
+from api.auth.limits import Limit, limit_fault
 from api.domain.accounts import Channel
 from api.services.pages import Page, PageRequest, newest_first
 
 HOLDER = "holder"
 """The actor of what the holder did; staff appear by their name, the service as "system"."""
+
+SOMEBODY = "somebody"
+"""The actor of what was tried without proof of who it was."""
 
 
 async def note(
@@ -25,14 +29,30 @@ async def note(
     channel: Channel,
     actor: str = HOLDER,
     params: Mapping[str, str] | None = None,
-) -> None:
-    """Note an act within the transaction under way. `action` names a text (`activity.<action>`) that `params` fill;
-    nothing secret may be among them."""
+) -> UUID:
+    """Note an act within the transaction under way; return its id.
+
+    `action` names a text (`activity.<action>`) that `params` fill; nothing secret may be among them.
+    """
+    activity_id = uuid7()
     await execute(
         "insert into activity (id, account_id, at, action, actor, channel, params)"
         " values ($1, $2, $3, $4, $5, $6, $7)",
-        uuid7(), account_id, ports.now(), action, actor, channel.value, json.dumps(dict(params or {})),
+        activity_id, account_id, ports.now(), action, actor, channel.value, json.dumps(dict(params or {})),
     )  # fmt: skip
+    return activity_id
+
+
+@transactional
+async def note_failure(ports: Ports, email_key: str, account_id: UUID | None, action: str, *, channel: Channel) -> None:
+    """Note a wrong password among an account's activity, in a transaction that outlives the refusal.
+
+    For an address without an account (None) the same counter is written, so that both take as long. Past so many an
+    hour nothing more is noted: the counters of guesses tell the rest.
+    """
+    fault = await limit_fault(ports, Limit.FAILURES_NOTED_PER_ACCOUNT, email_key)
+    if fault is None and account_id is not None:
+        await note(ports, account_id, action, channel=channel, actor=SOMEBODY)
 
 
 async def activity_page(account_id: UUID, request: PageRequest) -> Page:

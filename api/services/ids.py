@@ -24,6 +24,7 @@ _OWNED = {
     NodeKind.PAYMENT_METHOD: "select t.* from payment_methods t where t.account_id = $1",
     NodeKind.QUOTE: "select t.* from quotes t where t.account_id = $1",
     NodeKind.PAYMENT: "select t.* from payments t where t.account_id = $1",
+    NodeKind.ACTIVITY: "select t.* from activity t where t.account_id = $1",
     NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
 }
 _PUBLIC = {

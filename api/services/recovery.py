@@ -28,8 +28,10 @@ from api.domain.plain_text import is_hopeless
 from api.domain.recovery import recovery_data
 from api.domain.security_questions import SecurityAnswer
 from api.domain.sign_up_data import sign_up_data
-from api.services.activity import note
+from api.services.email_changes import end_email_change
 from api.services.mails import mailable_time, queue_mail, queue_no_mail
+from api.services.notices import note_and_notify
+from api.services.reset_ends import end_resets
 from api.services.sign_ins import end_sign_ins
 from api.services.sign_ups import KEPT, question_codes
 
@@ -119,11 +121,6 @@ async def reset_password(
         raise Refused(_WRONG_ANSWERS)
     password_hash = await passwords.hash_password(new_password)
     await _store(ports, read_uuid(reset["id"]), account_id, email_key, password_hash, client_address)
-
-
-async def end_resets(account_id: UUID) -> None:
-    """End the account's resets within the transaction under way, e.g. since its address or its answers changed."""
-    await execute("delete from password_resets where account_id = $1", account_id)
 
 
 async def prune(now: datetime) -> int:
@@ -265,7 +262,7 @@ async def _store(
 ) -> None:
     now = ports.now()
     # The account first, as everywhere. Deleting the reset is what makes it work once.
-    account = await fetch_one("select email, locale, status from accounts where id = $1 for update", account_id)
+    account = await fetch_one("select * from accounts where id = $1 for update", account_id)
     if not await execute("delete from password_resets where id = $1", reset_id):
         raise Refused(_OVER)
     if account is None or account["status"] != AccountStatus.ACTIVE.value:
@@ -276,15 +273,11 @@ async def _store(
     await end_sign_ins(ports, account_id, None)
     # A sign-in that only lacks its code was begun with the old password; a change of the address may be a thief's.
     await execute("delete from challenges where owner = $1", account_id)
-    await execute("delete from email_changes where account_id = $1", account_id)
+    await end_email_change(account_id)
     await end_resets(account_id)
     await guessed_right(ports, email_key, client_address, Guess.SECURITY_ANSWERS)
     # A reset does not say by which way it came; the mail leads to the page.
-    await note(ports, account_id, "password_reset", channel=Channel.WEB)
-    await queue_mail(
-        ports, "recovery.password_reset_done", to=account["email"], locale=account["locale"],
-        key=f"{_PURPOSE}-done-{reset_id}", params={"at": mailable_time(now)},
-    )  # fmt: skip
+    await note_and_notify(ports, account, "password_reset", channel=Channel.WEB)
 
 
 def _subject(ports: Ports, email_key: str) -> str:

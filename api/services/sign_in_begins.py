@@ -12,6 +12,7 @@ from api.adapters.live import Event
 from api.adapters.ports import Ports
 from api.auth.sign_ins import Bearer, begin_sign_in
 from api.domain.sign_ins import sign_in_data
+from api.services.devices import note_sign_in
 from api.services.outbox import tell
 
 
@@ -26,7 +27,9 @@ class SignedIn(NamedTuple):
 
 async def begin(ports: Ports, bearer: Bearer, owner: Row) -> SignedIn:
     """Begin a sign-in; the owner's row must be locked. Past the shipped number of open ones, the one that was used
-    longest ago ends."""
+    longest ago ends. A holder's is noted among the account's activity, and a new device told by mail."""
+    if not bearer.is_staff:
+        await note_sign_in(ports, owner, bearer.device, bearer.channel)
     token, sign_in_id = await begin_sign_in(ports, bearer)
     column = _column(bearer.is_staff)
     too_many = await fetch(
@@ -60,6 +63,17 @@ async def end(ports: Ports, owner_id: UUID, sign_in_id: UUID | None, *, is_staff
         add_event(Event(uuid7(), owner_id, "sign_in_ended", body))
     else:
         await tell(owner_id, "sign_in_ended", body)
+    return ended
+
+
+async def end_others(ports: Ports, account_id: UUID, spared_id: UUID) -> int:
+    """End all sign-ins of an account but one, as above; return how many."""
+    ended = await execute(
+        "update sign_ins set ended_at = $1 where account_id = $2 and ended_at is null and id <> $3",
+        ports.now(), account_id, spared_id,
+    )  # fmt: skip
+    if ended:
+        await tell(account_id, "sign_in_ended", {"sign_in": None, "spared": str(spared_id)})
     return ended
 
 

@@ -18,9 +18,10 @@ from api.domain.guesses import Guess
 from api.domain.passwords import password_is_too_long
 from api.domain.plain_text import is_printable
 from api.domain.sign_up_data import sign_up_data
+from api.services.activity import note, note_failure
 from api.services.challenges import open_challenge
 from api.services.owners import Owner, is_enabled, lock_owner, owner_of_email
-from api.services.sign_in_begins import SignedIn, begin, end
+from api.services.sign_in_begins import SignedIn, begin, end, end_others
 from api.services.sign_ups import newest_waiting
 
 LISTED_MAX = 50
@@ -63,6 +64,9 @@ async def sign_in(
         waiting = await newest_waiting(ports.now(), address.key)
     kept = owner.password_hash if owner else waiting["password_hash"] if waiting else None
     if not await passwords.check_password(password, kept):
+        if address is not None:
+            account_id = owner.id if owner and not owner.is_staff else None
+            await note_failure(ports, address.key, account_id, "sign_in_failed", channel=channel)
         raise Refused(_WRONG)
     if owner is None:
         raise Refused(Fault(ErrorCode.EMAIL_NOT_VERIFIED, "errors.email_not_verified", ("input", "email")))
@@ -79,24 +83,42 @@ async def sign_out(ports: Ports, viewer: Viewer, *, everywhere: bool) -> None:
     if viewer.owner_id is None:
         return
     sign_in_id = None if everywhere else viewer.sign_in_id
-    await end(ports, viewer.owner_id, sign_in_id, is_staff=viewer.staff is not None)
+    if viewer.account_id is not None:
+        await fetch_one("select id from accounts where id = $1 for update", viewer.account_id)
+    ended = await end(ports, viewer.owner_id, sign_in_id, is_staff=viewer.staff is not None)
+    if ended and viewer.account_id is not None:
+        action = "signed_out_everywhere" if everywhere else "signed_out"
+        await note(ports, viewer.account_id, action, channel=viewer.channel)
 
 
 @transactional
-async def revoke_sign_in(ports: Ports, account_id: UUID, sign_in_id: UUID) -> None:
+async def revoke_sign_in(ports: Ports, account_id: UUID, sign_in_id: UUID, *, channel: Channel) -> None:
     """End one of the account's own sign-ins, and its sockets; a repeat changes nothing.
 
     Raises Refused with NOT_FOUND for any other id.
     """
-    own = await fetch_one("select id from sign_ins where id = $1 and account_id = $2", sign_in_id, account_id)
+    await fetch_one("select id from accounts where id = $1 for update", account_id)
+    own = await fetch_one("select device from sign_ins where id = $1 and account_id = $2", sign_in_id, account_id)
     if own is None:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", ("sessionId",)))
-    await end(ports, account_id, sign_in_id)
+    if await end(ports, account_id, sign_in_id):
+        await note(ports, account_id, "sign_in_revoked", channel=channel, params={"device": own["device"]})
 
 
 async def end_sign_ins(ports: Ports, account_id: UUID, sign_in_id: UUID | None) -> int:
-    """End one sign-in of an account, or with None all of them, within the transaction under way; return how many."""
+    """End one sign-in of an account, or with None all of them, within the transaction under way; return how many.
+
+    The account's row is to be locked before.
+    """
     return await end(ports, account_id, sign_in_id)
+
+
+async def end_other_sign_ins(ports: Ports, account_id: UUID, spared_id: UUID, *, channel: Channel) -> int:
+    """End all sign-ins of an account but one, as above; return how many, which is noted among its activity."""
+    ended = await end_others(ports, account_id, spared_id)
+    if ended:
+        await note(ports, account_id, "sign_ins_ended", channel=channel, params={"count": str(ended)})
+    return ended
 
 
 async def open_sign_ins(ports: Ports, account_id: UUID) -> Sequence[Row]:

@@ -14,6 +14,7 @@ from tests import factories
 from tests.factories import Holder
 from tests.flows.conftest import Service
 from tests.flows.money import pay
+from tests.flows.own_account import UPDATE
 
 NODES = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
@@ -28,6 +29,7 @@ TABLES = {
     NodeKind.PAYMENT_METHOD: ("PaymentMethod", "payment_methods"),
     NodeKind.QUOTE: ("PaymentQuote", "quotes"),
     NodeKind.PAYMENT: ("Payment", "payments"),
+    NodeKind.ACTIVITY: ("Activity", "activity"),
 }
 NOT_FOUND_BY_ID = {NodeKind.PLAN, NodeKind.SUBSCRIPTION}
 
@@ -39,6 +41,7 @@ async def everything(service: Service) -> tuple[Holder, dict[str, str]]:
     await pay(service, bob, await bob.quote(opened), await bob.card())
     await factories.switch_key(service)
     await factories.charged_call(service.ports, await factories.switch_id(), opened, "call")
+    await service.ask(UPDATE, {"input": {"firstName": "Robert"}}, token=bob.token)
     ids = {}
     for kind, (name, rows) in TABLES.items():
         for row in await fetch(f"select id from {rows}"):
