@@ -104,7 +104,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/graphql", door, methods=["GET", "HEAD", "POST"]),
         WebSocketRoute("/graphql", door),
         graphiql_assets,
-        *page_routes(connect_page),
+        *page_routes(ports, connect_page),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from api.adapters.ports import Ports
+from api.context import Connection
 from api.domain.agreements import AgreementKind, agreement
 from api.domain.faults import Refused
 from api.domain.sign_up_data import sign_up_data
@@ -31,8 +32,8 @@ _STYLE = (
 )
 
 
-def page_routes(ports: Ports, client_address: Callable[[Request], str]) -> list[BaseRoute]:
-    """Return the pages' routes."""
+def page_routes(ports: Ports, connect: Callable[[Request], Connection]) -> list[BaseRoute]:
+    """Return the pages' routes; who asks is whose cookie it is."""
 
     async def ask(request: Request) -> Response:
         token = html.escape(request.query_params.get("token", "")[:TOKEN_LENGTH_MAX])
@@ -49,7 +50,9 @@ def page_routes(ports: Ports, client_address: Callable[[Request], str]) -> list[
         async with request.form(max_files=0, max_fields=4) as form:
             token = str(form.get("token", ""))[:TOKEN_LENGTH_MAX]
         try:
-            await verify_email(ports, token, client_address=client_address(request))
+            connection = connect(request)
+            viewer = await connection.viewer()
+            await verify_email(ports, token, client_address=connection.client_address, viewer=viewer)
         except Refused as refusal:
             fault = refusal.faults[0]
             text = render(locale, fault.key, fault.params)

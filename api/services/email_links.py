@@ -6,8 +6,8 @@ from api.adapters.ports import Ports
 from api.auth.limits import Limit, client_of, count_try
 from api.auth.sign_ins import Viewer
 from api.auth.tokens import token_hash
+from api.services.account_openings import open_account
 from api.services.email_changes import confirm_email
-from api.services.sign_ups import open_account
 
 
 async def verify_email(ports: Ports, token: str, *, client_address: str, viewer: Viewer | None = None) -> None:
