@@ -94,7 +94,7 @@ async def test_a_reset_is_noted_and_told_by_mail_without_a_secret(service: Servi
     await reset(service, token)
 
     notice = (await service.mails(EMAIL))[0]
-    assert notice.subject == "Your password was changed"
+    assert notice.subject == "Your password was reset"
     assert "UTC" in notice.text
     secrets = [number, token, NEW_PASSWORD, *(given["answer"] for given in ANSWERS)]
     assert [secret for secret in secrets if secret in notice.text] == []

@@ -12,7 +12,8 @@ from api.adapters.database import execute, fetch, fetch_one
 from api.adapters.secrets import Secrets
 from tests.flows.conftest import Service
 from tests.flows.doors import Browser
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, codes, customer, sign_in
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, sign_in
+from tests.flows.own_account import REAUTHENTICATE, actions
 from tests.flows.second_steps import (
     ANSWER,
     CONFIRM,
@@ -254,3 +255,46 @@ async def test_the_secret_is_sealed_at_rest_and_opens_while_the_key_rotates(serv
     assert before is not None
     assert phone.secret.hex() not in before["sealed_secret"]
     assert codes(by_phone) == codes(by_paper) == codes(by_new_key) == []
+
+
+@pytest.mark.rule("10")
+async def test_wrong_passwords_of_strangers_do_not_make_the_code_wait_once_the_password_was_right(
+    service: Service,
+) -> None:
+    phone = await enrol(service, await customer(service))
+    for _ in range(5):
+        assert codes(await sign_in(service, password=WRONG)) == ["INVALID_CREDENTIALS"]
+    assert codes(await sign_in(service)) == ["RATE_LIMITED"]
+    await service.advance(timedelta(seconds=30))
+
+    payload = await answer(service, await challenge_of(service, EMAIL), phone.code())
+
+    assert payload["errors"] == []
+    assert await fetch("select * from guess_counters where subject like 'guesses_per_account%' and count > 0") == []
+
+
+@pytest.mark.rule("10")
+async def test_a_known_password_does_not_buy_further_codes(service: Service) -> None:
+    token = await customer(service)
+    phone = await enrol(service, token)
+    for _ in range(5):
+        assert codes(await answer(service, await challenge_of(service, EMAIL), phone.wrong())) == [
+            "INVALID_CREDENTIALS"
+        ]
+
+    assert codes(await sign_in(service)) == ["RATE_LIMITED"]
+    reauthenticated = (await service.ask(REAUTHENTICATE, {"password": PASSWORD}, token=token))["reauthenticate"]
+    disabled = (await service.ask(DISABLE, {"p": PASSWORD, "c": phone.code()}, token=token))["disableMfa"]
+    assert codes(reauthenticated) == codes(disabled) == ["RATE_LIMITED"]
+
+
+@pytest.mark.rule("10")
+async def test_turning_it_on_and_off_is_noted_and_told_by_mail(service: Service) -> None:
+    token = await customer(service)
+    phone = await enrol(service, token)
+
+    assert (await service.mails(EMAIL))[0].subject == "A second factor was added"
+    assert codes((await service.ask(DISABLE, {"p": PASSWORD, "c": phone.code()}, token=token))["disableMfa"]) == []
+
+    assert (await service.mails(EMAIL))[0].subject == "Your second factor was removed"
+    assert (await actions(service, token))[:2] == ["second_factor_removed", "second_factor_added"]

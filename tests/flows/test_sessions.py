@@ -18,6 +18,7 @@ from tests.factories import Holder, begin_again, holder
 from tests.flows.conftest import Service
 from tests.flows.doors import door, open_socket
 from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_IN, SIGN_OUT, codes, customer, sign_in
+from tests.flows.own_account import actions
 
 REVOKE = """mutation($id: ID!) { revokeSession(sessionId: $id) {
   account { security { sessions { id current } } } errors { code path } } }"""
@@ -43,6 +44,7 @@ async def test_a_sign_in_can_be_ended_from_another_one(service: Service) -> None
     own = {"id": global_id(NodeKind.SIGN_IN, here.sign_in_id), "current": True}
     assert payload == again == {"account": {"security": {"sessions": [own]}}, "errors": []}
     assert (await is_in(service, here.token), await is_in(service, there.token)) == (True, False)
+    assert (await actions(service, here.token)).count("sign_in_revoked") == 1
 
 
 @pytest.mark.rule("10")
