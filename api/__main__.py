@@ -93,7 +93,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
         port=port,
         workers=workers if workers > 1 else None,
         loop="uvloop",
-        http="httptools",
+        http="api.routes.http_head:BoundedHttp",
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         ws_ping_interval=20.0,
@@ -105,7 +105,6 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
         log_level="warning",
         timeout_graceful_shutdown=10,
         limit_concurrency=None,
-        h11_max_incomplete_event_size=32 * 1024,
     )
     return 0
 

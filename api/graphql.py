@@ -9,7 +9,7 @@ from typing import Any, cast
 import strawberry
 import structlog
 from graphql import GraphQLError, OperationDefinitionNode, specified_rules
-from strawberry.extensions import MaxAliasesLimiter, ParserCache, QueryDepthLimiter, SchemaExtension, ValidationCache
+from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionResult
@@ -22,28 +22,38 @@ from api.domain.faults import Refused
 from api.domain.texts import DEFAULT_LOCALE, render
 from api.resolvers import MUTATIONS, QUERIES, SUBSCRIPTIONS, TYPES
 from api.schema.errors import ERROR_TYPES
+from api.schema.limits import QUERY_LENGTH_MAX, TOKENS_MAX, too_much
 from api.schema.scalars import CONFIG
 
-DEPTH_MAX = 15
-ALIASES_MAX = 60
-TOKENS_MAX = 4_000
 CACHED_DOCUMENTS = 512
-_RULES = (
-    *specified_rules,
-    *QueryDepthLimiter(max_depth=DEPTH_MAX).validation_rules,
-    *MaxAliasesLimiter(max_alias_count=ALIASES_MAX).validation_rules,
-)
-_TOO_COMPLEX = re.compile(r"exceeds maximum operation depth|aliases found|contains more th\w+ \d+ tokens")
+_RULES = tuple(specified_rules)
+_TOO_MANY_TOKENS = re.compile(r"contains more th\w+ \d+ tokens")
 _log = structlog.get_logger("api.graphql")
 
 
 class _Limits(SchemaExtension):
-    """Sets the limits from rules made once: rules made per request would defeat the cache of validated documents."""
+    """Refuses documents that ask too much, before they cost more than reading them.
+
+    The rules are one tuple: rules made per request would defeat the cache of validated documents.
+    """
 
     def on_operation(self) -> Any:
         self.execution_context.validation_rules = _RULES
         self.execution_context.parse_options["max_tokens"] = TOKENS_MAX
         yield
+
+    def on_parse(self) -> Any:
+        if len(self.execution_context.query or "") > QUERY_LENGTH_MAX:
+            raise _TooComplex(f"a document has at most {QUERY_LENGTH_MAX} characters")
+        yield
+        document = self.execution_context.graphql_document
+        reason = too_much(document) if document else None
+        if reason is not None:
+            raise _TooComplex(reason)
+
+
+class _TooComplex(GraphQLError):
+    """A document that asks too much."""
 
 
 class _OneOperation(SchemaExtension):
@@ -137,7 +147,8 @@ def _mask(error: GraphQLError, context: Context) -> GraphQLError:
         text = render(context.locale, fault.key, fault.params)
         return GraphQLError(text, nodes=error.nodes, path=error.path, extensions={"code": "BAD_REQUEST"})
     if error.path is None and (cause is None or isinstance(cause, GraphQLError | ValueError | TypeError)):
-        code = "TOO_COMPLEX" if _TOO_COMPLEX.search(error.message) else "BAD_REQUEST"
+        too_complex = isinstance(error, _TooComplex) or isinstance(cause, _TooComplex)
+        code = "TOO_COMPLEX" if too_complex or _TOO_MANY_TOKENS.search(error.message) else "BAD_REQUEST"
         return GraphQLError(error.message[:500], nodes=error.nodes, extensions={"code": code})
     if isinstance(cause, CannotGetOperationTypeError):
         return GraphQLError(cause.as_http_error_reason(), extensions={"code": "BAD_REQUEST"})

@@ -11,13 +11,15 @@ from api.adapters import database
 from api.adapters.logs import open_logs
 from api.jobs.relay import relay
 from api.jobs.runner import Runner
-from api.settings import Settings
+from api.settings import Settings, SettingsError
 from api.wiring import check_database, make_ports
 
 
 async def work(settings: Settings) -> None:
     """Do due work until SIGTERM or SIGINT; what is under way then is finished."""
     open_logs()
+    if settings.broadcast_url.startswith("memory"):
+        raise SettingsError("BROADCAST_URL: a worker of its own needs redis:// or postgres://, else nobody hears it")
     ports = make_ports(settings)
     await database.connect(settings.database_url, pool=settings.database_pool)
     try:

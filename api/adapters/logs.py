@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+_DETAIL = re.compile(r"\nDETAIL: .*")
 
 
 def open_logs() -> None:
@@ -14,7 +19,7 @@ def open_logs() -> None:
     last = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if is_terminal
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, _without_rows, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[
@@ -28,3 +33,10 @@ def open_logs() -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+
+
+def _without_rows(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Leave out what PostgreSQL tells of a failing row: its values are people's."""
+    if "exception" in event:
+        event["exception"] = _DETAIL.sub("", event["exception"])
+    return event

@@ -96,7 +96,8 @@ async def _alone(url: str) -> AsyncIterator[None]:
         return
     credentials = database.tortoise_config(url)["connections"]["default"]["credentials"]
     connection = await asyncpg.connect(
-        **{name: credentials[name] for name in ("host", "port", "user", "password", "database")}, timeout=10
+        **{name: value for name, value in credentials.items() if name not in ("minsize", "maxsize")},
+        timeout=10,
     )
     try:
         await connection.execute("select pg_advisory_lock($1)", _LOCK_NUMBER, timeout=_LOCK_SECONDS_MAX)

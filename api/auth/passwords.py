@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 from passlib.context import CryptContext
 
 from api.adapters.secrets import Secrets
+from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.passwords import normalise_password
 from api.domain.security_questions import normalise_answer
 
 # OWASP's password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 MEMORY_KIB = 19_456
 PASSES = 2
+WAITING_MAX = 500
+"""Hashes that wait at once, some seconds of work; past that it is kinder to ask for another try."""
 _WORKERS = max(1, (os.cpu_count() or 2) // 2)
 
 
@@ -29,40 +33,57 @@ class Passwords:
             argon2__parallelism=1,
         )  # fmt: skip
         self._secrets = secrets
-        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2")
+        # Checks have threads of their own: those who sign in must not wait behind a crowd that signs up.
+        self._checking = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2-check")
+        self._hashing = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2-hash")
+        self._waiting = 0
         self._nobody = self._context.hash("a password that nobody has")
 
     async def hash_password(self, password: str) -> str:
         """Return a salted hash of the normalised password."""
-        return await self._run(self._context.hash, normalise_password(password))
+        return await self._hash(normalise_password(password))
 
     async def check_password(self, password: str, kept: str | None) -> bool:
         """Tell whether a password fits. With None the same work is done for nothing, so that both take as long."""
-        fits = await self._run(self._context.verify, normalise_password(password), kept or self._nobody)
-        return bool(fits) and kept is not None
+        fits = await self._verify(normalise_password(password), kept or self._nobody)
+        return fits and kept is not None
 
     async def hash_short(self, purpose: str, secret: str) -> str:
         """Return a peppered, salted hash of a passcode or of a normalised answer."""
-        return await self._run(self._context.hash, self._peppered(purpose, secret))
+        return await self._hash(self._peppered(purpose, secret))
 
     async def check_short(self, purpose: str, secret: str, kept: str) -> bool:
         """Tell whether a passcode or an answer fits."""
         text = normalise_answer(secret) if purpose == "answer" else secret
         for pepper in self._secrets.digests("pepper", purpose):
-            if await self._run(self._context.verify, _keyed(pepper, text), kept):
+            if await self._verify(_keyed(pepper, text), kept):
                 return True
         return False
 
     def close(self) -> None:
         """End the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._checking, self._hashing):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _peppered(self, purpose: str, secret: str) -> str:
         text = normalise_answer(secret) if purpose == "answer" else secret
         return _keyed(self._secrets.digest("pepper", purpose), text)
 
-    async def _run(self, work, *arguments: str) -> str:  # type: ignore[no-untyped-def]
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+    async def _hash(self, secret: str) -> str:
+        return str(await self._run(self._hashing, self._context.hash, secret))
+
+    async def _verify(self, secret: str, kept: str) -> bool:
+        return bool(await self._run(self._checking, self._context.verify, secret, kept))
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., object], *arguments: str) -> object:
+        """Run work in one of the threads; raises Refused with UNAVAILABLE when too much waits for them already."""
+        if self._waiting >= WAITING_MAX:
+            raise Refused(Fault(ErrorCode.UNAVAILABLE, "errors.unavailable"))
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+        finally:
+            self._waiting -= 1
 
 
 def _keyed(pepper: bytes, text: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
+
+RETURN_URL_LENGTH_MAX = 500
 
 
 class PaymentChannel(Enum):
@@ -96,3 +98,10 @@ def advance(old: PaymentStatus, new: PaymentStatus) -> bool:
     if new not in PAYMENT_MOVES[old]:
         raise ForbiddenPaymentMove(old, new)
     return True
+
+
+def may_return_to(url: str, allowed: Iterable[str]) -> bool:
+    """Tell whether the bank's page may lead back there: to an allowed address, or to one below it."""
+    if len(url) > RETURN_URL_LENGTH_MAX or not url.isprintable():
+        return False
+    return any(url == place or url.startswith(place.rstrip("/") + "/") for place in allowed)

@@ -81,7 +81,7 @@ _CHECKS = (
         "hold {id}: its payment is {status}, the hold {state}",
         """select h.id, p.status, h.state from holds h join payments p on p.id = h.subject
             where h.kind = 'PAYMENT' and ((p.status in ('PROCESSING', 'REQUIRES_ACTION')) <> (h.state = 'PENDING')
-               or (p.status = 'FAILED') <> (h.state = 'VOIDED'))""",
+               or (p.status = 'FAILED' and h.state <> 'VOIDED'))""",
     ),
     (
         "payment {id}: it is {status}, but its funding entry is {found}",

@@ -26,8 +26,7 @@ async def add_method(ports: Ports, account_id: UUID, provider_token: str, *, mak
     if not 1 <= len(provider_token) <= TOKEN_LENGTH_MAX or not provider_token.isprintable():
         raise Refused(Fault(ErrorCode.INVALID, "errors.invalid", path))
     if len(await methods_of(account_id)) >= payment_limits().cards_max:
-        params = {"maximum": payment_limits().cards_max}
-        raise Refused(Fault(ErrorCode.INVALID, "payments.too_many_cards", path, params))
+        raise _too_many()
     try:
         card = await ports.processor.attach(provider_token, customer=str(account_id))
     except CardRefused as refusal:
@@ -38,11 +37,18 @@ async def add_method(ports: Ports, account_id: UUID, provider_token: str, *, mak
     return await _keep(ports, account_id, card, make_default)
 
 
+def _too_many() -> Refused:
+    params = {"maximum": payment_limits().cards_max}
+    return Refused(Fault(ErrorCode.INVALID, "payments.too_many_cards", ("providerToken",), params))
+
+
 @transactional
 async def _keep(ports: Ports, account_id: UUID, card: Card, make_default: bool) -> Row:
     now = ports.now()
     method_id = uuid7()
     await fetch_one("select id from accounts where id = $1 for update", account_id)
+    if len(await methods_of(account_id)) >= payment_limits().cards_max:
+        raise _too_many()
     has_default = await fetch_one("select id from payment_methods where default_of = $1", account_id)
     if make_default and has_default:
         await execute("update payment_methods set default_of = null where default_of = $1", account_id)

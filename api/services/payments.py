@@ -20,7 +20,7 @@ from api.adapters.payments import CardRefused, Charge, ChargeStatus, ProcessorUn
 from api.adapters.ports import Ports
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.ledger import HoldKind, HoldState, LedgerKind, Leg, TransactionKind, UpdateCause
-from api.domain.payments import DeclineReason, PaymentChannel, PaymentStatus, advance
+from api.domain.payments import DeclineReason, PaymentChannel, PaymentStatus, advance, may_return_to
 from api.domain.service_accounts import ServiceStatus
 from api.services import due_work
 from api.services.holds import end_hold, find_hold, place_hold
@@ -36,7 +36,10 @@ ASK_AFTER = timedelta(seconds=60)
 ASK_AGAIN_AFTER = timedelta(minutes=5)
 ASK_AGAIN_AFTER_MAX = timedelta(hours=6)
 NEVER_SEEN_AFTER = timedelta(minutes=10)
-"""A key that the processor has not seen by then was never charged: our own request has long timed out."""
+"""A key that the processor has not seen by then counts as never charged. Should a charge turn up after all, e.g. from
+a process that stood still meanwhile, it is credited: see `_settle`."""
+SEND_WITHIN = timedelta(minutes=2)
+"""An intent that is older is not sent any more, but left to the work that asks."""
 
 _log = structlog.get_logger("api.payments")
 
@@ -68,7 +71,7 @@ class _Intent(NamedTuple):
 async def pay(ports: Ports, account_id: UUID, order: Order) -> Paid:
     """Pay a quote with a card, once, whatever the key. Raises Refused before the processor is asked, and keeps the key
     free then; a decline uses the key and comes back with the payment."""
-    if order.return_url is not None and not _is_allowed(ports, order.return_url):
+    if order.return_url is not None and not may_return_to(order.return_url, ports.return_urls):
         raise Refused(Fault(ErrorCode.INVALID, "payments.return_url", ("input", "returnUrl")))
     intent = await _begin(ports, account_id, order)
     payment = intent.payment
@@ -134,6 +137,8 @@ async def _begin(ports: Ports, account_id: UUID, order: Order) -> _Intent:
 async def _charge(ports: Ports, payment: Row, method: Row, return_url: str | None) -> Row:
     """Ask the processor, with the payment's id as the key, and commit what it says."""
     payment_id = read_uuid(payment["id"])
+    if ports.now() - read_time(payment["created_at"]) > SEND_WITHIN:
+        return await _payment(payment_id)
     try:
         async with asyncio.timeout(PROCESSOR_SECONDS_MAX):
             charge = await ports.processor.charge(
@@ -212,7 +217,10 @@ async def _settle(
     payment = await _payment(payment_id)
     assert balance is not None, "a payment funds a service that has a balance"
     before = PaymentStatus(payment["status"])
-    if before not in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION) or not advance(before, status):
+    came_late = _was_given_up(payment) and status is PaymentStatus.SUCCEEDED
+    if came_late:
+        _log.error("a charge turned up after its payment was given up; it is credited", payment=str(payment_id))
+    elif before not in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION) or not advance(before, status):
         return payment
     now = ports.now()
     is_over = status in (PaymentStatus.SUCCEEDED, PaymentStatus.FAILED)
@@ -231,7 +239,8 @@ async def _settle(
         balance = await end_hold(balance, HoldKind.PAYMENT, hold, HoldState.VOIDED, now)
         await save(balance, now, UpdateCause.PAYMENT_FAILED)
     else:
-        balance = await end_hold(balance, HoldKind.PAYMENT, hold, HoldState.POSTED, now)
+        if not came_late:
+            balance = await end_hold(balance, HoldKind.PAYMENT, hold, HoldState.POSTED, now)
         own = (LedgerKind.PREPAID, str(balance.service_account_id))
         leg = Leg((LedgerKind.PROCESSOR_CLEARING, str(payment["processor"])), own, payment["amount"])
         moved, entry = await post(
@@ -244,11 +253,10 @@ async def _settle(
     return await _payment(payment_id)
 
 
-def _is_allowed(ports: Ports, return_url: str) -> bool:
-    """Tell whether the bank's page may lead back there: an address that begins with one of the allowed ones."""
-    if len(return_url) > 500 or not return_url.isprintable():
-        return False
-    return any(return_url == url or return_url.startswith(url.rstrip("/") + "/") for url in ports.return_urls)
+def _was_given_up(payment: Row) -> bool:
+    """Tell whether a payment failed only because the processor had never heard of it."""
+    given_up = (PaymentStatus.FAILED.value, DeclineReason.PROCESSOR_UNAVAILABLE.value)
+    return (payment["status"], payment["decline_reason"]) == given_up
 
 
 async def _payment(payment_id: UUID) -> Row:

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.adapters.database import execute
-from api.graphql import ALIASES_MAX, DEPTH_MAX, TOKENS_MAX
+from api.schema.limits import ALIASES_MAX, DEPTH_MAX, FIELDS_MAX, QUERY_LENGTH_MAX, TOKENS_MAX
 from tests import factories
 from tests.flows.conftest import Service
 
@@ -69,11 +69,21 @@ async def test_what_a_client_did_wrong_is_no_news(service: Service) -> None:
         + "id"
         + " } } }" * DEPTH_MAX
         + " } } } }",
+        "{ ...f0 } "
+        + " ".join(f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(40))
+        + " fragment f40 on Query { me { id } }",
+        "{ me { " + "id " * (FIELDS_MAX + 1) + "} }",
+        "{ me { id } }" + " " * QUERY_LENGTH_MAX,
     ],
-    ids=["aliases", "tokens", "depth"],
+    ids=["aliases", "tokens", "depth", "fragments that multiply", "fields", "length"],
 )
 async def test_a_document_that_asks_for_too_much_is_too_complex(service: Service, document: str) -> None:
     assert (await only_error(service, document)).extensions == {"code": "TOO_COMPLEX"}
+
+
+@pytest.mark.parametrize("document", ["{ ...nowhere }", "{ ...f } fragment f on Query { ...f }"])
+async def test_fragments_that_lead_nowhere_or_in_a_circle_are_a_bad_request(service: Service, document: str) -> None:
+    assert (await only_error(service, document)).extensions == {"code": "BAD_REQUEST"}
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,39 @@ async def test_an_unknown_outcome_is_asked_for_and_never_assumed(
     assert (await audit()).differences == ()
 
 
+class HeldUp:
+    """A processor that the request reaches after the payment was given up, as from a process that stood still."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._processor = service.processor
+        self.name = service.processor.name
+
+    async def charge(self, **order: Any) -> Any:
+        await self._service.advance(timedelta(minutes=11))
+        await self._service.work()
+        return await self._processor.charge(**order)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._processor, name)
+
+
+async def test_a_charge_that_turns_up_after_its_payment_was_given_up_is_credited(service: Service) -> None:
+    ann, opened = await prepaid(service)
+    card, quoted = await ann.card(), await ann.quote(opened)
+    processor = service.ports.processor
+    service.ports.processor = HeldUp(service)
+
+    paid = await pay(service, ann, quoted, card)
+    service.ports.processor = processor
+
+    assert (codes(paid), paid["payment"]["status"]) == ([], "SUCCEEDED")
+    shown = await balance(service, ann)
+    assert (shown["posted"], shown["incoming"]) == ("25.00", "0.00")
+    assert await service.processor.captured_cents() == 2_500
+    assert (await audit()).differences == ()
+
+
 async def test_nothing_of_somebody_else_can_be_paid_with_or_paid(service: Service) -> None:
     ann, opened = await prepaid(service)
     bob = await factories.holder(service, "bob@mail.test")
