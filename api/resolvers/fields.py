@@ -40,7 +40,9 @@ class _Door(FieldExtension):
 
     def apply(self, field: StrawberryField) -> None:
         who = ", ".join(role.value for role in self.roles) if self.roles else "everybody"
-        field.description = f"{field.description} For: {who}."
+        said = f" For: {who}."
+        if not (field.description or "").endswith(said):  # A schema may be built twice in one process.
+            field.description = f"{field.description}{said}"
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **arguments: Any
