@@ -33,3 +33,11 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
     """Yield the service with demo data on SQLite, as `make run` starts it; tests share it."""
     with serve(tmp_path_factory.mktemp("live")) as server:
         yield server
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep the tests of a group on one worker."""
+    from tests.groups import make_scheduler
+
+    return make_scheduler(config, log)

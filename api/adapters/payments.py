@@ -89,6 +89,14 @@ class Processor(Protocol):
         """Return the charge of a key as it stands now; None when the processor never saw the key."""
         ...
 
+    async def abandon(self, key: str) -> Charge | None:
+        """Return the charge of a key; where there is none, let no charge of it succeed any more and return None.
+
+        A processor that cannot promise this answers as `inquire` does; a charge under way must have ended by then.
+        A repeat is safe.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of connections and files; a repeat is safe."""
         ...

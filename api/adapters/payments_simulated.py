@@ -69,6 +69,10 @@ class SimulatedProcessor:
         """Return the charge of a key, truthfully in every mode; None when the key was never seen."""
         return await self._ask(lambda books: books.by_key(key))
 
+    async def abandon(self, key: str) -> Charge | None:
+        """Return the charge of a key; None when there is none, and from now on none will come."""
+        return await self._ask(lambda books: books.abandon(key))
+
     async def finish_action(self, charge_id: str, ok: bool) -> Charge | None:
         """End a 3-D Secure as the customer did; None when there is no such charge.
 

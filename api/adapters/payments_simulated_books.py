@@ -30,6 +30,7 @@ TABLES = (
     " id TEXT NOT NULL UNIQUE, card TEXT NOT NULL REFERENCES cards (id),"
     " amount_cents INTEGER NOT NULL CHECK (amount_cents > 0), status TEXT NOT NULL, decline_reason TEXT,"
     " return_url TEXT, at TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS abandoned (key TEXT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS behaviour (one INTEGER PRIMARY KEY CHECK (one = 1),"
     " next TEXT NOT NULL, refund TEXT NOT NULL)",
     "INSERT INTO behaviour (one, next, refund) VALUES (1, 'ok', 'ok') ON CONFLICT DO NOTHING",
@@ -85,7 +86,8 @@ class Behaviour(NamedTuple):
 
 
 class LogEntry(NamedTuple):
-    """One thing that was done: ATTACHED to a card, BEHAVIOUR_SET to words, a ChargeStatus to a charge, by its id."""
+    """One thing that was done: ATTACHED to a card, BEHAVIOUR_SET to words, a ChargeStatus to a charge, by its id,
+    ABANDONED to a key."""
 
     sequence: int
     act: str
@@ -141,7 +143,7 @@ class Books:
         """Charge once per key, in one transaction with the look at the behaviour; None: the answer is lost."""
         with self._writing():
             mode = self.behaviour().next
-            if mode == "timeout":
+            if mode == "timeout" or self._is_abandoned(order.key):
                 return None
             charge = self._known(order) or self._record(order, self._judge(order, declining=mode == "decline"))
             return None if mode == "timeout_charged" else charge
@@ -163,6 +165,15 @@ class Books:
     def by_key(self, key: str) -> Charge | None:
         """Return the charge of our key."""
         return self._one("SELECT * FROM charges WHERE key = ?", key)
+
+    def abandon(self, key: str) -> Charge | None:
+        """Return the charge of our key; where there is none, let none be made any more."""
+        with self._writing():
+            charge = self.by_key(key)
+            if charge is None and not self._is_abandoned(key):
+                self._file.execute("INSERT INTO abandoned (key) VALUES (?)", (key,))
+                self._note("ABANDONED", key)
+            return charge
 
     def by_id(self, charge_id: str) -> Charge | None:
         """Return the charge of the processor's reference."""
@@ -213,6 +224,9 @@ class Books:
         if (row["customer"], row["card"], row["amount_cents"]) != (order.customer, order.card, order.amount_cents):
             raise ProcessorConflict("the key stands for another charge")
         return self._charge_of(row)
+
+    def _is_abandoned(self, key: str) -> bool:
+        return self._file.execute("SELECT 1 FROM abandoned WHERE key = ?", (key,)).fetchone() is not None
 
     def _judge(self, order: Order, *, declining: bool) -> Verdict:
         row = self._file.execute(

@@ -49,7 +49,9 @@ class Door(FieldExtension):
 
     def apply(self, field: StrawberryField) -> None:
         who = ", ".join(role.value for role in self.roles) if self.roles else "everybody"
-        field.description = f"{field.description} For: {who}."
+        said = f" For: {who}."
+        if not (field.description or "").endswith(said):  # A schema may be built twice in one process.
+            field.description = f"{field.description}{said}"
 
     def admit(self, info: strawberry.Info) -> None:
         """Raise RequestRefused unless the viewer may call the field."""

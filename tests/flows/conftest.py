@@ -29,6 +29,7 @@ from api.auth.sign_ins import follow_sandbox_clock
 from api.context import Connection
 from api.graphql import build_schema
 from api.jobs.runner import Runner
+from tests.kept_database import KeptDatabase
 from tests.servers import create_database, drop_database
 
 SECONDS_MAX = 20
@@ -139,34 +140,35 @@ async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-async def postgres_template(postgres_url: str, worker_id: str) -> AsyncIterator[str]:
-    """Yield the name of such a database on the PostgreSQL server."""
-    name = f"template_{worker_id}"
+async def kept_database(postgres_url: str, worker_id: str) -> AsyncIterator[KeptDatabase]:
+    """Yield the worker's database on the PostgreSQL server, and the like of it that it is copied from."""
+    name = f"flows_{worker_id}"
     async with asyncio.timeout(60):
-        await migrate(await create_database(postgres_url, name))
-    yield name
-    await drop_database(postgres_url, name)
+        await migrate(await create_database(postgres_url, f"{name}_template"))
+    kept = KeptDatabase(postgres_url, name, f"{name}_template")
+    yield kept
+    await kept.drop()
+    await drop_database(postgres_url, f"{name}_template")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def template(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """Return where the empty database is, for each engine in turn: a server and a name, or "" and a path."""
-    if request.param == "sqlite":
-        return "", str(request.getfixturevalue("sqlite_template"))
-    return request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
+def template(request: pytest.FixtureRequest) -> Path | KeptDatabase:
+    """Return where the empty database comes from, for each engine in turn."""
+    made: Path | KeptDatabase = request.getfixturevalue(
+        "sqlite_template" if request.param == "sqlite" else "kept_database"
+    )
+    return made
 
 
 @pytest.fixture
-async def database_url(template: tuple[str, str], tmp_path: Path, worker_id: str) -> AsyncIterator[str]:
-    """Yield the URL of an empty database of the test's own."""
-    server_url, source = template
-    if not server_url:
-        shutil.copy(source, tmp_path / "app.sqlite3")
-        yield f"sqlite://{tmp_path / 'app.sqlite3'}"
-        return
-    name = f"flow_{worker_id}"
-    yield await create_database(server_url, name, source)
-    await drop_database(server_url, name)
+async def database_url(template: Path | KeptDatabase, tmp_path: Path) -> str:
+    """Return the URL of an empty database that nobody else uses meanwhile."""
+    match template:
+        case KeptDatabase() as kept:
+            return await kept.empty()
+        case source:
+            shutil.copy(source, tmp_path / "app.sqlite3")
+            return f"sqlite://{tmp_path / 'app.sqlite3'}"
 
 
 @pytest.fixture

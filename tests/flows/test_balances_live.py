@@ -9,47 +9,19 @@ from uuid import UUID
 
 import pytest
 
-from api.adapters import broadcast
 from api.adapters.database import fetch, transactional
-from api.adapters.live import CHANNEL, MAILBOX_MAX, Event
+from api.adapters.live import MAILBOX_MAX, Event
 from api.adapters.ports import Ports
 from api.domain.ledger import UpdateCause
-from api.services import balances, outbox
+from api.services import outbox
 from api.services.ledger import lock_balance, save
 from tests import factories
-from tests.factories import Holder, Opened
-from tests.flows.conftest import SECONDS_MAX, Service, Stream
-from tests.flows.money import BALANCE, authorize, open_service, pay, record
+from tests.factories import Holder
+from tests.flows.conftest import Service
+from tests.flows.money import authorize, open_service, pay, record
+from tests.flows.watching import WATCH, heard, lose_something, next_change, prepaid, until_watched
 
 pytestmark = pytest.mark.rule("35")
-
-WATCH = f"""subscription($id: ID) {{ balanceChanged(serviceAccountId: $id) {{
-  cause at transaction {{ kind amount {{ amount }} }} balance {{ serviceAccountId {BALANCE} }} }} }}"""
-
-
-async def next_change(stream: Stream) -> tuple[str, int, str]:
-    """Return the next change's cause, revision and posted amount."""
-    update = (await stream.next())["balanceChanged"]
-    return update["cause"], update["balance"]["revision"], update["balance"]["posted"]["amount"]
-
-
-async def heard(service: Service) -> None:
-    """Return once what was announced until now has reached the mailboxes."""
-    nobody = UUID(int=0)
-    with service.ports.live.watch(nobody) as watcher:
-        service.ports.live.announce([Event(UUID(int=1), nobody, "end", {})])
-        await watcher.next(SECONDS_MAX)
-
-
-def lose_something(service: Service) -> None:
-    """Have the process told what a broken link tells it: something may have been missed."""
-    for mailbox in service.ports.live.broadcast._mailboxes[CHANNEL]:
-        mailbox.put_nowait(broadcast.Event(CHANNEL, broadcast.GAP))
-
-
-async def prepaid(service: Service) -> tuple[Holder, Opened]:
-    ann = await factories.holder(service)
-    return ann, await ann.advance_connect(1_000)
 
 
 async def test_the_state_comes_first_and_then_each_change_in_order(service: Service) -> None:
@@ -93,13 +65,6 @@ async def test_a_new_service_appears_to_those_who_watch_them_all(service: Servic
         await until_watched(service)
         await open_service(service, ann)
         assert await change == ("SNAPSHOT", 0, "0.00")
-
-
-async def until_watched(service: Service, count: int = 1) -> None:
-    """Return once so many watchers are registered; that is told to nobody, so the loop is turned until it is so."""
-    async with asyncio.timeout(SECONDS_MAX):
-        while service.ports.live.watcher_count < count:  # noqa: ASYNC110
-            await asyncio.sleep(0)
 
 
 async def test_nobody_hears_of_the_balances_of_others(service: Service) -> None:
@@ -265,42 +230,6 @@ async def test_a_revision_that_never_comes_holds_up_nothing_for_long(service: Se
         await change_unheard(service, opened.key)
         await factories.fund(service.ports, opened.key, 1)
         assert await next_change(stream) == ("FUNDED", 3, "10.01")
-
-
-@pytest.mark.rule("10")
-async def test_signing_out_ends_the_stream(service: Service) -> None:
-    ann, _ = await prepaid(service)
-    elsewhere = await factories.begin_again(ann)
-
-    async with service.watch(WATCH, token=ann.token) as stream, service.watch(WATCH, token=elsewhere.token) as other:
-        await stream.next()
-        await other.next()
-        await service.ask("mutation { signOut { accepted } }", token=ann.token)
-        assert await stream.ends()
-        await heard(service)
-        assert service.ports.live.watcher_count == 1
-
-
-@pytest.mark.rule("10")
-async def test_signing_out_just_before_the_watcher_registers_ends_the_stream_too(service: Service) -> None:
-    ann, _ = await prepaid(service)
-    await service.ask("mutation { signOut { accepted } }", token=ann.token)
-
-    changes = balances.watch(service.ports, ann.account_id, ann.sign_in_id)
-
-    async with asyncio.timeout(SECONDS_MAX):
-        assert [change async for change in changes] == []
-
-
-@pytest.mark.rule("10")
-async def test_signing_out_is_seen_after_a_gap_that_swallowed_it(service: Service) -> None:
-    ann, _ = await prepaid(service)
-
-    async with service.watch(WATCH, token=ann.token) as stream:
-        await stream.next()
-        await factories.end_unheard(ann)
-        lose_something(service)
-        assert await stream.ends()
 
 
 async def test_a_client_that_goes_away_leaves_no_watcher(service: Service) -> None:

@@ -16,7 +16,7 @@ from tests.factories import Holder, Opened
 from tests.flows.conftest import Service
 from tests.flows.getting_in import EMAIL, PASSWORD, SIGN_IN, customer
 from tests.flows.money import ADD_CARD, PAY, QUOTE, authorize, open_service, pay, quote, record
-from tests.flows.test_balances_live import WATCH, heard, next_change
+from tests.flows.watching import WATCH, heard, next_change
 
 READ = """{ me { id email balances { posted { amount } } paymentMethods { last4 }
   subscriptions { plan { name facility { name } } paymentMethod { last4 } } } }"""

@@ -37,7 +37,7 @@ class Points:
     async def before_the_charge(self) -> None:
         """Kill once the intent is committed and before the processor is asked: nobody is ever charged for it."""
         payment = await self._payment()
-        with _locked_file(self.world.processor_file):
+        with locked_file(self.world.processor_file):
             asking = asyncio.create_task(self.operations.ask_to_pay(payment, self.url))
             await self._until(payment, lambda row, charge: row is not None)
             await self._kill(asking)
@@ -48,7 +48,7 @@ class Points:
         """Kill once the processor has charged and before that is committed: it is credited all the same, once."""
         payment = await self._payment()
         async with contextlib.AsyncExitStack() as balance:
-            with _locked_file(self.world.processor_file):
+            with locked_file(self.world.processor_file):
                 asking = asyncio.create_task(self.operations.ask_to_pay(payment, self.url))
                 await self._until(payment, lambda row, charge: row is not None)
                 await balance.enter_async_context(self._locked_balance(payment.holder.service_key))
@@ -60,7 +60,7 @@ class Points:
     async def before_the_answer(self) -> None:
         """Kill once the outcome is committed and while nobody listens: the same key then gives that payment."""
         payment = await self._payment()
-        with _locked_file(self.world.processor_file):
+        with locked_file(self.world.processor_file):
             asking = asyncio.create_task(self.operations.ask_to_pay(payment, self.url))
             await self._until(payment, lambda row, charge: row is not None)
             asking.cancel()
@@ -128,7 +128,7 @@ class Points:
         """Keep everybody else from changing a balance; on SQLite, from writing at all."""
         url = self.world.database_url
         if url.startswith("sqlite://"):
-            with _locked_file(Path(url.removeprefix("sqlite://"))):
+            with locked_file(Path(url.removeprefix("sqlite://"))):
                 yield
             return
         connection = await asyncpg.connect(url)
@@ -159,7 +159,7 @@ async def _until_true(look: Callable[[], Awaitable[bool]]) -> None:
 
 
 @contextlib.contextmanager
-def _locked_file(path: Path) -> Iterator[None]:
+def locked_file(path: Path) -> Iterator[None]:
     """Hold a SQLite file's write lock; readers go on."""
     with closing(sqlite3.connect(path, timeout=WAIT_SECONDS_MAX, isolation_level=None)) as file:
         file.execute("begin immediate")

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
 from api.adapters.database import fetch_one, read_uuid
+from api.adapters.payments_simulated import SimulatedProcessor
 from api.adapters.ports import Ports
 from api.domain.ids import NodeKind, key_of
 from api.domain.payments import PaymentPurpose
-from api.services import calls, holds, payments
+from api.services import calls, due_work, holds, payments
 from api.services.quotes import quote_payment
 from tests.hammer.acknowledged import Acknowledged
 from tests.hammer.books import read_tables
 from tests.hammer.invariants import broken_promises, differences
-from tests.hammer.world import Holder, World, ports_of
+from tests.hammer.points import locked_file
+from tests.hammer.world import PUBLIC_URL, Holder, World, ports_of
 
 pytestmark = [pytest.mark.xdist_group("hammer"), pytest.mark.postgres]
 TIMES = 50
 RATE = Decimal("1.25")
 SECONDS_MAX = 60
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -151,4 +154,22 @@ async def test_one_call_reported_for_two_numbers_at_once_is_charged_to_one_of_th
     for _ in range(10):
         call = scene.name()
         await asyncio.gather(scene.report(call, 61), scene.report(call, 61, other), scene.ask(call, other))
+    assert await scene.differences() == []
+
+
+@pytest.mark.rule("18")
+async def test_a_charge_that_lands_after_it_was_given_up_takes_no_money(scene: Scene) -> None:
+    other_process = SimulatedProcessor(scene.world.processor_file, PUBLIC_URL)
+    assert await other_process.captured_cents() == 0
+    with locked_file(scene.world.processor_file):
+        paying = asyncio.create_task(scene.fund(5_000))
+        while not (claim := await due_work.claim_next(scene.ports, (payments.WORK_KIND,), FAR)):
+            await asyncio.wait({paying}, timeout=0.02)
+        scene.ports.clock.move_to(timedelta(minutes=11))  # type: ignore[attr-defined]
+        asking = asyncio.create_task(payments.ask_processor(replace(scene.ports, processor=other_process), claim))
+        # Whoever asks may have to wait for the charge that is under way; it must not decide without it.
+        await asyncio.wait({asking}, timeout=0.5)
+    await asyncio.gather(paying, asking)
+    await other_process.close()
+    assert await scene.posted_cents() == await scene.ports.processor.captured_cents()
     assert await scene.differences() == []

@@ -63,8 +63,6 @@ def nested(opening: str, closing: str, levels: int) -> bytes:
         b'{"query": "{ noSuchField }"}',
         b'{"query": "subscription { balanceChanged { at } }"}',
         b'{"query": "{ me { id } }", "extensions": 7}',
-        b'{"query": "' + b"{" * 100_000 + b'"}',
-        b'{"query": "{ me { id @skip(if: ' + b"[" * 100_000 + b'"}',
         nested("[", "]", 50_000),
         b'{"query": "{ me { id } }", "variables": ' + nested('{"a":', "}", 20_000).replace(b":}", b":1}", 1) + b"}",
     ],
@@ -97,6 +95,8 @@ BOMBS = {
     "depth": "{me{serviceAccounts{" + FUNDING * 10 + "id" + "}" * 33,
     "aliases": "{" + " ".join(f"a{n}: me {{ id }}" for n in range(200)) + "}",
     "tokens": "{ me { " + "id " * 10_000 + "} }",
+    "braces": "{" * 100_000,
+    "lists": "{ me { id @skip(if: " + "[" * 100_000,
     "fragments": "{ me { ...A } }" + "".join(f" fragment A{n} on Account {{ id }}" for n in range(2_000)),
 }
 
