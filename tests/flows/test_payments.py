@@ -229,7 +229,8 @@ async def test_an_unknown_outcome_is_asked_for_and_never_assumed(
 
 
 class HeldUp:
-    """A processor that the request reaches after the payment was given up, as from a process that stood still."""
+    """A processor that the request reaches after the payment was given up, as from a process that stood still, and
+    that cannot promise to charge no more for a key."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -240,6 +241,9 @@ class HeldUp:
         await self._service.advance(timedelta(minutes=11))
         await self._service.work()
         return await self._processor.charge(**order)
+
+    async def abandon(self, key: str) -> Any:
+        return await self._processor.inquire(key)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._processor, name)
