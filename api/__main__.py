@@ -114,6 +114,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
         server_header=False,
         access_log=False,
         log_level="warning",
+        timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
         limit_concurrency=None,
     )

@@ -135,8 +135,18 @@ async def test_a_server_that_is_told_to_end_closes_its_sockets_and_ends_in_good_
     assert "Traceback" not in own_server.log.read_text()
 
 
-def test_a_worker_that_is_told_to_end_ends_in_good_order(folder: Path) -> None:
-    worker = Process(folder, ["worker"], {"DATABASE_URL": f"sqlite://{folder}/app.sqlite3"})
+def test_a_worker_of_its_own_refuses_a_broadcast_that_nobody_else_hears(folder: Path) -> None:
+    refused = run_command(folder, "worker", BROADCAST_URL="memory://")
+
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "BROADCAST_URL" in refused.stderr
+
+
+@pytest.mark.redis
+def test_a_worker_that_is_told_to_end_ends_in_good_order(folder: Path, redis_url: str) -> None:
+    settings = {"DATABASE_URL": f"sqlite://{folder}/app.sqlite3", "BROADCAST_URL": redis_url}
+    worker = Process(folder, ["worker"], settings)
     worker.start()
     try:
         worker.wait_for_log("the worker has begun")
