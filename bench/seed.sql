@@ -55,11 +55,12 @@ select bench_id(12 + k, i), bench_id(1, i), bench_id(12, 1 + (i + k) % 300), ben
        now(), now() + interval '30 days', now() + interval '30 days', now() + interval '30 days'
   from generate_series(1, current_setting('bench.accounts')::int) i, generate_series(1, 2) k;
 
-insert into sign_ins (id, token_hash, account_id, device, channel, created_at, last_seen_at, expires_at)
-select bench_id(15, i), encode(sha256(convert_to('bench_' || md5('token' || i), 'UTF8')), 'hex'), bench_id(1, i), 'bench', 'IOS',
+insert into sign_ins (id, token_hash, account_id, in_browser, device, channel, created_at, last_seen_at, expires_at)
+select bench_id(15, i), encode(sha256(convert_to('bench_' || md5('token' || i), 'UTF8')), 'hex'), bench_id(1, i), false,
+       'bench', 'IOS',
        now(), now() + interval '1 hour', now() + interval '180 days'
   from generate_series(1, current_setting('bench.accounts')::int) i;
 
 insert into api_keys (id, name, role, created_at) values (bench_id(16, 1), 'bench', 'PHONE_SWITCH', now());
-insert into sign_ins (id, token_hash, key_id, device, channel, created_at, last_seen_at)
-values (bench_id(17, 1), encode(sha256(convert_to('bench_switch', 'UTF8')), 'hex'), bench_id(16, 1), '', 'SYSTEM', now(), now() + interval '1 hour');
+insert into sign_ins (id, token_hash, key_id, in_browser, device, channel, created_at, last_seen_at)
+values (bench_id(17, 1), encode(sha256(convert_to('bench_switch', 'UTF8')), 'hex'), bench_id(16, 1), false, '', 'SYSTEM', now(), now() + interval '1 hour');
