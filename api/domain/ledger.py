@@ -40,9 +40,6 @@ class LedgerKind(Enum):
     STAMPS_ISSUED = "STAMPS_ISSUED"
 
 
-CREDIT_NORMAL_BALANCES = frozenset({LedgerKind.PREPAID, LedgerKind.STAMPS, LedgerKind.DEBIT_FUNDS})
-"""Accounts with a balance row that a credit makes larger."""
-
 DEBIT_NORMAL_BALANCES = frozenset({LedgerKind.UNBILLED, LedgerKind.BILLED})
 """Accounts with a balance row that a debit makes larger: what is owed to the operator."""
 

@@ -19,7 +19,6 @@ from api.schema.errors import Payload, user_errors
 
 HOLDER = (Role.CUSTOMER,)
 SWITCH = (Role.PHONE_SWITCH,)
-PARTNER = (Role.PAYMENT_PARTNER,)
 STAFF = tuple(sorted(STAFF_ROLES, key=list(Role).index))
 PEOPLE = (*HOLDER, *STAFF)
 

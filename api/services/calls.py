@@ -234,15 +234,6 @@ async def calls_page(service_account_id: UUID, request: PageRequest) -> Page:
     )
 
 
-async def call_of(account_id: UUID, call_id: UUID) -> Row | None:
-    """Return a call on one of this account's services, or None."""
-    return await fetch_one(
-        "select c.* from calls c join service_accounts s on s.id = c.service_account_id"
-        " where c.id = $1 and s.account_id = $2",
-        call_id, account_id,
-    )  # fmt: skip
-
-
 def _check(call_id: str, phone: str, rate_per_minute: Decimal) -> str:
     """Return the phone as E.164; raises Refused with all that is wrong."""
     e164 = phone_to_e164(phone) if len(phone) <= 40 else None
