@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     mail_from: str = ""
     sms_url: str = "console://"
     payments_url: str = "simulated://"
+    stripe_api_base: str = ""
     sandbox: Sandbox = "off"
     worker: Literal["on", "off"] = "on"
     operator_name: str = "Correctional Billing Services"
