@@ -139,7 +139,8 @@ async def _begin(ports: Ports, email: Email) -> None:
         email.key, AccountStatus.ACTIVE.value,
     )  # fmt: skip
     waiting = await fetch_one(
-        "select email, locale from pending_sign_ups where email_key = $1 and expires_at > $2"
+        # One at a taken address, which may be staff's, holds no passcode and is never confirmed.
+        "select email, locale from pending_sign_ups where email_key = $1 and expires_at > $2 and passcode_hash <> ''"
         " order by created_at desc, id desc limit 1",
         email.key, now - KEPT,
     )  # fmt: skip

@@ -175,7 +175,7 @@ async def test_signing_up_with_an_address_of_staff_is_answered_like_any_other(se
 
     (mail,) = await service.mails(AGENT)
     assert mail.subject == "You already have an account"
-    assert [row["password_hash"] for row in await fetch("select * from pending_sign_ups")] == [""]
+    assert [row["passcode_hash"] for row in await fetch("select * from pending_sign_ups")] == [""]
 
 
 @pytest.mark.rule("39")
