@@ -302,6 +302,21 @@ async def test_challenges_that_were_gathered_before_buy_no_more_codes_than_one(s
 
 
 @pytest.mark.rule("10")
+async def test_a_wrong_code_after_the_right_password_is_noted_whatever_strangers_tried_besides(
+    service: Service,
+) -> None:
+    token = await customer(service)
+    phone = await enrol(service, token)
+    challenge = await challenge_of(service, EMAIL)
+    await sign_in(service, password=WRONG)
+    await execute("update guess_counters set count = 10 where subject like 'failures_noted%'")
+
+    assert codes(await answer(service, challenge, phone.wrong())) == ["INVALID_CREDENTIALS"]
+
+    assert (await actions(service, token))[0] == "code_refused"
+
+
+@pytest.mark.rule("10")
 async def test_a_known_password_does_not_buy_further_codes(service: Service) -> None:
     token = await customer(service)
     phone = await enrol(service, token)
