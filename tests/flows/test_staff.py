@@ -109,6 +109,10 @@ async def test_enrolling_answers_staff_without_an_account(service: Service) -> N
     disabled = (await service.ask(DISABLE, {"p": PASSWORD, "c": phone.code()}, token=token))["disableMfa"]
 
     assert confirmed == disabled == {"account": None, "errors": []}
+    assert [mail.subject for mail in await service.mails(AGENT)] == [
+        "Your second factor was removed",
+        "A second factor was added",
+    ]
 
 
 @pytest.mark.rule("10")
