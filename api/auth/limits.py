@@ -164,14 +164,39 @@ async def guessed_right(
         await take_back(ports, Limit.RESET_NUMBERS_PER_CLIENT, f"{email_key} {client}")
     left = [await _take_back_guess(subject) for subject in _budgets(ports, email_key, kind)]
     if kind.clears and complete:
-        for budget in (_BUDGET, _PROVEN):
-            await execute("delete from guess_counters where subject = $1", subject_of(ports, budget, email_key))
+        await forget_guesses(ports, email_key)
     elif kind.clears:
         # The wait ran before the password, so the code that is still to come may be tried at once.
         opened_at = ports.now() - guess_budget().waits[-1][1]
         for subject in _budgets(ports, email_key, kind):
             await execute("update guess_counters set window_at = $1 where subject = $2", opened_at, subject)
     return left[0]
+
+
+async def forget_guesses(ports: Ports, email_key: str) -> None:
+    """Forget an address's wrong tries within the transaction under way, e.g. those from before it had an account."""
+    for budget in (_BUDGET, _PROVEN):
+        await execute("delete from guess_counters where subject = $1", subject_of(ports, budget, email_key))
+
+
+async def move_guesses(ports: Ports, email_key: str, new_key: str) -> None:
+    """Let an account's wrong tries go with it to another address, within the transaction under way.
+
+    A change of the address buys no further tries, and those that were made at the new one were of no account's secrets.
+    """
+    await forget_guesses(ports, new_key)
+    for budget in (_BUDGET, _PROVEN):
+        moved = await fetch_one(
+            "delete from guess_counters where subject = $1 returning count, window_at",
+            subject_of(ports, budget, email_key),
+        )
+        if moved is not None:
+            # Somebody may be guessing at the new address right now.
+            await execute(
+                "insert into guess_counters (id, subject, window_at, count) values ($1, $2, $3, $4)"
+                " on conflict (subject) do update set count = excluded.count, window_at = excluded.window_at",
+                uuid7(), subject_of(ports, budget, new_key), read_time(moved["window_at"]), int(moved["count"]),
+            )  # fmt: skip
 
 
 @transactional

@@ -13,8 +13,8 @@ from api.auth.limits import guess, guessed_right
 from api.domain.faults import ErrorCode, Refused
 from api.domain.guesses import Guess
 from tests.flows.conftest import Service
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, sign_in
-from tests.flows.own_account import REAUTHENTICATE
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, sign_in, verify
+from tests.flows.own_account import REAUTHENTICATE, change_email
 
 CLIENT = "203.0.113.5"
 
@@ -153,6 +153,36 @@ async def test_guesses_from_an_open_sign_in_wait_and_lock_by_a_count_of_their_ow
 
     assert first == [[]] * 5 + [[ErrorCode.RATE_LIMITED]]
     assert await tried(service, Guess.PROOF) == await tried(service, Guess.TOTP) == [ErrorCode.LOCKED]
+
+
+@pytest.mark.rule("10")
+async def test_wrong_guesses_at_an_address_from_before_its_account_do_not_lock_the_account(service: Service) -> None:
+    await tried(service, Guess.PASSWORD)
+    await execute("update guess_counters set count = 100 where subject like 'guesses_per_account:%'")
+    assert codes(await sign_in(service)) == ["LOCKED"]
+
+    await customer(service)
+
+    assert codes(await sign_in(service)) == []
+
+
+@pytest.mark.rule("10")
+async def test_wrong_guesses_go_with_the_account_to_its_new_address_and_those_made_there_do_not_count(
+    service: Service,
+) -> None:
+    token, new = await customer(service), "new@mail.test"
+    await change_email(service, token, new)
+    link = (await service.links(new))[0]
+    await tried(service, Guess.PASSWORD, new)
+    await execute("update guess_counters set count = 100 where subject like 'guesses_per_account:%'")
+    for _ in range(5):
+        await tried(service, Guess.PROOF)
+
+    assert await verify(service, link) == []
+
+    assert await tried(service, Guess.PROOF, new) == [ErrorCode.RATE_LIMITED]
+    assert await tried(service, Guess.PASSWORD, new) == [ErrorCode.RATE_LIMITED]
+    assert await tried(service, Guess.PROOF) == []
 
 
 @pytest.mark.rule("10")
