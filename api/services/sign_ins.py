@@ -52,7 +52,7 @@ async def sign_in(
     open or the password is wrong; EMAIL_NOT_VERIFIED for the password of the newest sign-up that waits, also where the
     address is taken, or whoever signs up could find that out;
     RATE_LIMITED or LOCKED, and then no password is looked at; TOO_LONG or INVALID for what no account could have.
-    `in_browser`: the token will go into a cookie.
+    `in_browser`: the token will go into a cookie, and the channel is WEB whatever is given.
     """
     refuse_if(fault.under("input") for fault in _input_faults(password, channel))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
@@ -72,7 +72,8 @@ async def sign_in(
             account_id = owner.id if owner and not owner.is_staff else None
             await note_failure(ports, address.key, account_id, "sign_in_failed", channel=channel)
         raise Refused(_WRONG)
-    bearer = Bearer(owner.id, owner.is_staff, _plain(device), channel, in_browser)
+    # A cookie is a browser's, and lasts no longer than a browser's sign-in, whatever the client says it is.
+    bearer = Bearer(owner.id, owner.is_staff, _plain(device), Channel.WEB if in_browser else channel, in_browser)
     return await _begin(ports, owner, bearer, client_address)
 
 
