@@ -10,6 +10,15 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.AlterModelOptions(
+            name="Activeness",
+            options={
+                "table": "activeness",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "When a service was last used, and when its holder was told that it will close.",
+            },
+        ),
+        ops.AlterModelOptions(
             name="AutoPay",
             options={
                 "table": "auto_pays",
@@ -28,6 +37,51 @@ class Migration(migrations.Migration):
         ops.AddConstraint(
             model_name="AutoPay",
             constraint=CheckConstraint(check="threshold > 0 AND amount >= threshold", name="auto_pays_amounts"),
+        ),
+        ops.AlterModelOptions(
+            name="ClosedService",
+            options={
+                "table": "closed_services",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A service that a closing ends; `settled_at` once its amount is fixed.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="ClosedService",
+            constraint=CheckConstraint(
+                check="product IN ('ADVANCE_CONNECT', 'DIRECT_BILL', 'DEBIT', 'EMESSAGING', 'VIDEO_CONNECT')",
+                name="closed_services_product_known",
+            ),
+        ),
+        ops.AlterModelOptions(
+            name="Closure",
+            options={
+                "table": "closures",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A closing. The receipt token is derived from its id. `contact_email` and `address` are erased once it is over.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="Closure",
+            constraint=CheckConstraint(
+                check="kind IN ('DELETE_ACCOUNT', 'CLOSE_SERVICE', 'INACTIVITY')", name="closures_kind_known"
+            ),
+        ),
+        ops.AddConstraint(
+            model_name="Closure",
+            constraint=CheckConstraint(
+                check="status IN ('SETTLING_CALLS', 'DIRECT_BILL_HOLD', 'REFUNDING', 'AWAITING_FINAL_PAYMENT', 'COMPLETED', 'WITHDRAWN')",
+                name="closures_status_known",
+            ),
+        ),
+        ops.AddConstraint(
+            model_name="Closure",
+            constraint=CheckConstraint(
+                check="requested_via IN ('WEB', 'IOS', 'ANDROID', 'PHONE_AGENT', 'SMS', 'CHAT', 'SYSTEM')",
+                name="closures_requested_via_known",
+            ),
         ),
         ops.AlterModelOptions(
             name="Dispute",
@@ -77,6 +131,36 @@ class Migration(migrations.Migration):
             constraint=CheckConstraint(
                 check="kind <> 'TAX' OR jurisdiction IS NOT NULL", name="fee_rules_taxes_go_somewhere"
             ),
+        ),
+        ops.AlterModelOptions(
+            name="HeldFunds",
+            options={
+                "table": "held_funds",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "Money that could not be paid out and stays the holder's until it is claimed or disposed of.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="HeldFunds",
+            constraint=CheckConstraint(check="state IN ('HELD', 'CLAIMED', 'DISPOSED')", name="held_funds_state_known"),
+        ),
+        ops.AddConstraint(
+            model_name="HeldFunds",
+            constraint=CheckConstraint(check="amount > 0", name="held_funds_amount"),
+        ),
+        ops.AlterModelOptions(
+            name="InactivityRule",
+            options={
+                "table": "inactivity_rules",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A state's rule on accounts without activity, as an operator edits them.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="InactivityRule",
+            constraint=CheckConstraint(check="days > 0", name="inactivity_rules_days"),
         ),
         ops.AlterModelOptions(
             name="InboundText",
@@ -174,6 +258,85 @@ class Migration(migrations.Migration):
             constraint=CheckConstraint(check="per_minute >= 0", name="rates_per_minute"),
         ),
         ops.AlterModelOptions(
+            name="Refund",
+            options={
+                "table": "refunds",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "Money on its way back to one destination, in cents. `amount` is fixed when it is CALCULATED; 0 before.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="Refund",
+            constraint=CheckConstraint(
+                check="product IN ('ADVANCE_CONNECT', 'DIRECT_BILL', 'DEBIT', 'EMESSAGING', 'VIDEO_CONNECT')",
+                name="refunds_product_known",
+            ),
+        ),
+        ops.AddConstraint(
+            model_name="Refund",
+            constraint=CheckConstraint(
+                check="status IN ('SETTLING', 'CALCULATED', 'SUBMITTED', 'ISSUED', 'COMPLETED', 'REROUTED', 'HELD', 'NOTHING_DUE')",
+                name="refunds_status_known",
+            ),
+        ),
+        ops.AddConstraint(
+            model_name="Refund",
+            constraint=CheckConstraint(check="method IN ('CARD', 'CHECK')", name="refunds_method_known"),
+        ),
+        ops.AddConstraint(
+            model_name="Refund",
+            constraint=CheckConstraint(
+                check="based_on_channel IS NULL OR based_on_channel IN ('CARD_ONLINE', 'AUTOPAY', 'TEXTPAY', 'WESTERN_UNION', 'MONEYGRAM', 'MAIL')",
+                name="refunds_based_on_channel_known",
+            ),
+        ),
+        ops.AddConstraint(
+            model_name="Refund",
+            constraint=CheckConstraint(
+                check="amount >= 0 AND (amount > 0 OR status IN ('SETTLING', 'NOTHING_DUE'))", name="refunds_amount"
+            ),
+        ),
+        ops.AlterModelOptions(
+            name="RefundEvent",
+            options={
+                "table": "refund_events",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A line of a refund's timeline; `note` names its text, `params` fill it. Never changed.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="RefundEvent",
+            constraint=CheckConstraint(
+                check="status IN ('SETTLING', 'CALCULATED', 'SUBMITTED', 'ISSUED', 'COMPLETED', 'REROUTED', 'HELD', 'NOTHING_DUE')",
+                name="refund_events_status_known",
+            ),
+        ),
+        ops.AddConstraint(
+            model_name="RefundEvent",
+            constraint=CheckConstraint(check="sequence >= 1", name="refund_events_sequence"),
+        ),
+        ops.AlterModelOptions(
+            name="RefundPart",
+            options={
+                "table": "refund_parts",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "What of a card refund goes back against one charge. Its id is the key at the processor.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="RefundPart",
+            constraint=CheckConstraint(check="amount > 0", name="refund_parts_amount"),
+        ),
+        ops.AddConstraint(
+            model_name="RefundPart",
+            constraint=CheckConstraint(
+                check="status IN ('PENDING', 'ACCEPTED', 'CONFIRMED', 'REFUSED')", name="refund_parts_status_known"
+            ),
+        ),
+        ops.AlterModelOptions(
             name="Statement",
             options={
                 "table": "statements",
@@ -239,5 +402,14 @@ class Migration(migrations.Migration):
         ops.AddConstraint(
             model_name="TextPay",
             constraint=CheckConstraint(check="threshold > 0 AND amount > 0", name="text_pays_amounts"),
+        ),
+        ops.AlterModelOptions(
+            name="UsedEmail",
+            options={
+                "table": "used_emails",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "An address of a deleted account, as a hash by a key that is never dropped: it can never be used again.",
+            },
         ),
     ]

@@ -15,5 +15,6 @@ MODULES = (
     "api.models.plans",
     "api.models.invoices",
     "api.models.top_ups",
+    "api.models.closures",
     "api.models.plumbing",
 )
