@@ -35,6 +35,7 @@ from api.routes.pages import page_routes
 from api.routes.proxies import client_address
 from api.routes.refusals import mask, refuse
 from api.routes.sandbox import sandbox_routes
+from api.routes.texts import texts_route
 from api.services.demo import fill_empty_database
 from api.services.sandbox import mark_as_sandbox
 from api.settings import Settings, load_settings
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         WebSocketRoute("/graphql", door),
         graphiql_assets,
         *page_routes(ports, connect_page),
+        texts_route(ports),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

@@ -38,6 +38,8 @@ class Limit(Enum):
     RESETS_PER_EMAIL = "resets_per_email"
     LINKS_PER_CLIENT = "links_per_client"
     MAILS_PER_EMAIL = "mails_per_email"
+    TEXT_ANSWERS_PER_PHONE = "text_answers_per_phone"
+    TEXT_ANSWERS_PER_STRANGER = "text_answers_per_stranger"
 
 
 class Tries(NamedTuple):

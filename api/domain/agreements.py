@@ -17,6 +17,8 @@ class AgreementKind(Enum):
     """What is agreed to."""
 
     TERMS = "TERMS"
+    AUTOPAY = "AUTOPAY"
+    TEXTPAY = "TEXTPAY"
 
 
 class AgreementText(NamedTuple):

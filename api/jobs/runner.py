@@ -12,7 +12,19 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import charges, due_work, holds, mails, sms
+from api.services import (
+    charges,
+    due_work,
+    holds,
+    ledger,
+    low_balances,
+    mails,
+    sms,
+    text_pay_ends,
+    text_pays,
+    top_up_charges,
+    top_up_outcomes,
+)
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
@@ -20,9 +32,18 @@ JOBS: Mapping[str, Job] = {
     mails.KIND: mails.send_mail,
     sms.KIND: sms.send_text,
     charges.WORK_KIND: charges.ask_processor,
+    ledger.LOW_BALANCE: low_balances.look_at_low_balance,
+    top_up_outcomes.AUTO_PAY_WORK: low_balances.look_at_low_balance,
+    top_up_outcomes.SENDING: top_up_charges.send_again,
+    text_pay_ends.OFFER_KIND: text_pays.expire_offer,
 }
-FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14}
-"""A payment whose outcome is unknown is asked for hourly for two weeks: money is not given up after an outage."""
+FAILURES_MAX: Mapping[str, int] = {
+    charges.WORK_KIND: 24 * 14,
+    ledger.LOW_BALANCE: 1_000_000,
+    top_up_outcomes.AUTO_PAY_WORK: 1_000_000,
+}
+"""A payment whose outcome is unknown is asked for hourly for two weeks: money is not given up after an outage.
+Looking at a low balance never ends: a row that has failed would keep new work of its key from falling due."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

@@ -13,6 +13,7 @@ from api.resolvers.service_accounts import ServiceAccountsMutations
 from api.resolvers.sign_ins import SignInsMutations
 from api.resolvers.sign_ups import SignUpsMutations
 from api.resolvers.staff import StaffQueries
+from api.resolvers.top_ups import TopUpsMutations
 from api.schema.service_accounts import AdvanceConnectAccount
 
 QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, StaffQueries)
@@ -25,6 +26,7 @@ MUTATIONS = (
     NotificationsMutations,
     ServiceAccountsMutations,
     PaymentsMutations,
+    TopUpsMutations,
     CallsMutations,
 )
 SUBSCRIPTIONS = (BalancesSubscriptions,)

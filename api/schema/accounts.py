@@ -46,7 +46,13 @@ publish(
     CLOSING="Being deleted: its refunds are under way and nobody can sign in.",
     DELETED="Gone; its e-mail address can never be used again.",
 )
-publish(AgreementKind, "What is agreed to.", TERMS="The terms of service, accepted when signing up.")
+publish(
+    AgreementKind,
+    "What is agreed to.",
+    TERMS="The terms of service, accepted when signing up.",
+    AUTOPAY="The mandate of AutoPay, accepted by `setAutoPay`.",
+    TEXTPAY="The mandate of TextPay and the consent to its texts, accepted by `setTextPay`.",
+)
 
 
 @strawberry.type(description="A postal address.")

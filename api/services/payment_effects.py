@@ -14,6 +14,7 @@ from api.domain.charge_lines import Line, LineKind
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.payments import PaymentChannel, PaymentPurpose
 from api.services.ledger import OPERATOR, Balance, post, save
+from api.services.top_up_outcomes import after_top_up
 
 LedgerKey = tuple[LedgerKind, str]
 
@@ -87,3 +88,4 @@ def _target_of(line: Line, principal: LedgerKey) -> LedgerKey:
 
 async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> None:
     """Do what else follows from a payment that has just succeeded or failed, within the same transaction."""
+    await after_top_up(ports, payment, balance)
