@@ -37,6 +37,7 @@ from api.routes.proxies import client_address
 from api.routes.refusals import mask, refuse
 from api.routes.sandbox import sandbox_routes
 from api.routes.sandbox_webhooks import send_webhooks
+from api.routes.texts import texts_route
 from api.routes.webhooks_payments import payments_webhook
 from api.services.demo import fill_empty_database
 from api.services.sandbox import mark_as_sandbox
@@ -112,6 +113,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         graphiql_assets,
         *page_routes(ports, connect_page),
         payments_webhook(ports),
+        texts_route(ports),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

@@ -51,6 +51,10 @@ class SandboxTexter:
         """Keep the text; a repeat with the same key changes nothing."""
         await execute(_KEEP, uuid7(), "sms", text.to, f"sms:{text.key}", "", text.text, None, self._clock.now())
 
+    def is_from_provider(self, body: bytes, signature: str | None, now_seconds: float) -> bool:
+        """Return False: texts come in by the sandbox's own door."""
+        return False
+
 
 async def messages(kind: str, recipient: str, limit: int = 50) -> list[Message]:
     """Return what was sent to an address or a phone, newest first; `kind` is "mail" or "sms". Case does not count."""

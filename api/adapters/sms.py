@@ -1,4 +1,4 @@
-"""The port for text messages to mobiles."""
+"""The port for text messages to and from mobiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Text(NamedTuple):
 
 
 class TextUnavailable(Exception):
-    """The text did not go out; `permanent` when trying again cannot help."""
+    """The text did not go out; `permanent` when trying again cannot help. Its words name no number."""
 
     def __init__(self, reason: str, *, permanent: bool) -> None:
         super().__init__(reason)
@@ -24,13 +24,17 @@ class TextUnavailable(Exception):
 
 
 class Texter(Protocol):
-    """Sends texts."""
+    """Sends texts, and knows which calls come from the provider."""
 
     async def send(self, text: Text) -> None:
         """Hand the text to the provider; a repeat with the same key is safe where the provider knows keys.
 
         Raises TextUnavailable.
         """
+        ...
+
+    def is_from_provider(self, body: bytes, signature: str | None, now_seconds: float) -> bool:
+        """Tell whether the provider signed a call, at most five minutes before or after `now_seconds`, machine time."""
         ...
 
 
@@ -41,12 +45,19 @@ class ConsoleTexter:
         """Print the text to standard output."""
         console("sms").info("Text to %s: %s", text.to, text.text)
 
+    def is_from_provider(self, body: bytes, signature: str | None, now_seconds: float) -> bool:
+        """Return False: there is no provider."""
+        return False
+
 
 def open_texter(url: str) -> Texter:
-    """Return the texter that SMS_URL names.
+    """Return the texter that SMS_URL names; nothing is connected to before the first text.
 
     Raises ValueError with one line, which never repeats the URL since that may hold credentials.
     """
-    if url != "console://":
-        raise ValueError("SMS_URL must be console://")
-    return ConsoleTexter()
+    if url == "console://":
+        return ConsoleTexter()
+    # The one behind it is built of the names above, so it can only be imported once they exist.
+    from api.adapters.sms_http import HttpTexter
+
+    return HttpTexter(url)

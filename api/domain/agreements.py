@@ -18,6 +18,8 @@ class AgreementKind(Enum):
 
     TERMS = "TERMS"
     RENEWAL = "RENEWAL"
+    AUTOPAY = "AUTOPAY"
+    TEXTPAY = "TEXTPAY"
 
 
 class AgreementText(NamedTuple):

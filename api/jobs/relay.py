@@ -9,7 +9,7 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth import limits
-from api.services import challenges, email_changes, outbox, recovery, sign_ups
+from api.services import challenges, email_changes, inbound_texts, outbox, recovery, sign_ups
 
 MARK_EVERY_SECONDS = 0.5
 SWEEP_EVERY = 4
@@ -35,6 +35,7 @@ async def relay(ports: Ports) -> None:
                 await challenges.prune(ports.now())
                 await recovery.prune(ports.now())
                 await email_changes.prune(ports.now())
+                await inbound_texts.prune(ports.now())
         except DatabaseUnavailable:
             _log.warning("the database did not answer")
         except Exception:

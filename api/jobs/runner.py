@@ -12,7 +12,21 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import card_expiry, charges, due_work, holds, mails, processor_events, sms
+from api.services import (
+    card_expiry,
+    charges,
+    due_work,
+    holds,
+    ledger,
+    low_balances,
+    mails,
+    processor_events,
+    sms,
+    text_pay_ends,
+    text_pays,
+    top_up_charges,
+    top_up_outcomes,
+)
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
@@ -22,9 +36,19 @@ JOBS: Mapping[str, Job] = {
     charges.WORK_KIND: charges.ask_processor,
     processor_events.WORK_KIND: processor_events.apply,
     card_expiry.WORK_KIND: card_expiry.tell,
+    ledger.LOW_BALANCE: low_balances.look_at_low_balance,
+    top_up_outcomes.AUTO_PAY_WORK: low_balances.look_at_low_balance,
+    top_up_outcomes.SENDING: top_up_charges.send_again,
+    text_pay_ends.OFFER_KIND: text_pays.expire_offer,
 }
-FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14, processor_events.WORK_KIND: 24 * 14}
-"""The processor is asked hourly for two weeks: money is not given up after an outage."""
+FAILURES_MAX: Mapping[str, int] = {
+    charges.WORK_KIND: 24 * 14,
+    processor_events.WORK_KIND: 24 * 14,
+    ledger.LOW_BALANCE: 1_000_000,
+    top_up_outcomes.AUTO_PAY_WORK: 1_000_000,
+}
+"""The processor is asked hourly for two weeks: money is not given up after an outage. Looking at a low balance never
+ends: a row that has failed would keep new work of its key from falling due."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

@@ -15,6 +15,7 @@ from api.resolvers.sign_ins import SignInsMutations
 from api.resolvers.sign_ups import SignUpsMutations
 from api.resolvers.staff import StaffQueries
 from api.resolvers.subscriptions import SubscriptionsMutations
+from api.resolvers.top_ups import TopUpsMutations
 from api.schema.products import PRODUCTS
 
 QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, StaffQueries)
@@ -28,6 +29,7 @@ MUTATIONS = (
     ServiceAccountsMutations,
     PaymentsMutations,
     SubscriptionsMutations,
+    TopUpsMutations,
     CallsMutations,
 )
 SUBSCRIPTIONS = (BalancesSubscriptions,)

@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from uuid_utils.compat import uuid7
 
 from api.adapters.payments import DisputeStatus
 from api.adapters.payments_simulated import SimulatedProcessor
@@ -17,8 +18,9 @@ from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import messages
 from api.auth.sign_ins import follow_sandbox_clock
 from api.domain.ids import NodeKind, key_of
+from api.routes import texts
 from api.routes.refusals import refusal
-from api.services import chargebacks, charges, sandbox
+from api.services import chargebacks, charges, inbound_texts, sandbox
 
 
 class _Wrong(Exception):
@@ -41,6 +43,16 @@ def sandbox_routes(ports: Ports, run_due: Callable[[datetime], Awaitable[None]])
                 for m in await messages(kind, recipient)
             ]
         )
+
+    async def take_text(request: Request) -> Response:
+        try:
+            text = texts.read_text(await request.body(), f"sandbox-{uuid7()}")
+            await follow_sandbox_clock(ports)
+            await inbound_texts.take_text(ports, *text)
+        except ValueError as error:
+            raise _Wrong(str(error)) from error
+        await run_due(ports.now())
+        return JSONResponse({"accepted": True})
 
     async def read_clock(request: Request) -> Response:
         await follow_sandbox_clock(ports)
@@ -82,6 +94,7 @@ def sandbox_routes(ports: Ports, run_due: Callable[[datetime], Awaitable[None]])
     return [
         Route("/sandbox/mail", _guarded(sent), methods=["GET"]),
         Route("/sandbox/sms", _guarded(sent), methods=["GET"]),
+        Route("/sandbox/sms", _guarded(take_text), methods=["POST"]),
         Route("/sandbox/clock", _guarded(read_clock), methods=["GET"]),
         Route("/sandbox/clock", _guarded(move_clock), methods=["POST"]),
         Route("/sandbox/payments", _guarded(behave), methods=["POST"]),

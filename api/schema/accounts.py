@@ -51,6 +51,8 @@ publish(
     "What is agreed to.",
     TERMS="The terms of service, accepted when signing up.",
     RENEWAL="That a monthly plan renews by itself; `subscribe` wants it.",
+    AUTOPAY="The mandate of AutoPay, accepted by `setAutoPay`.",
+    TEXTPAY="The mandate of TextPay and the consent to its texts, accepted by `setTextPay`.",
 )
 
 

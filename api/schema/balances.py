@@ -17,7 +17,8 @@ from api.services import balances, ledger
 publish(
     UpdateCause,
     "Why a balance is told.",
-    SNAPSHOT="The state as it was found: at the start, for a service just opened, and where updates were skipped.",
+    SNAPSHOT="The state as it was found: at the start, for a service just opened, after a changed "
+    "threshold, and where updates were skipped.",
     CALL_STARTED="A call began or went on; money is held for it.",
     CALL_CHARGED="A call ended and was charged.",
     CALL_RELEASED="A call's hold ended without a charge.",

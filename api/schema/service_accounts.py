@@ -17,11 +17,15 @@ from api.schema.enums import publish
 from api.schema.errors import Payload
 from api.schema.pages import After, Before, First, Last, Locale, page_request
 from api.schema.payments import Payment
-from api.schema.scalars import Info, Node
+from api.schema.scalars import Info, Money, Node
+from api.schema.top_ups import AutoPay, TextPay
 from api.schema.transactions import Filter, TransactionConnection
+from api.services.auto_pays import find_auto_pay
 from api.services.calls import calls_page
+from api.services.low_balances import alert_threshold
 from api.services.payments import last_funding
 from api.services.phones import phones_of
+from api.services.text_pay_ends import find_text_pay
 from api.services.transactions import Wanted, transactions_page
 
 publish(
@@ -84,6 +88,21 @@ class AdvanceConnectAccount(ServiceAccount):
     async def phone_numbers(self) -> list[AccountPhone]:
         return [AccountPhone.of(row) for row in await phones_of(self.key)]
 
+    @strawberry.field(description="Charges by itself when the balance is low; null where it was never set.")
+    async def auto_pay(self) -> AutoPay | None:
+        row = await find_auto_pay(self.key)
+        return AutoPay.of(row) if row else None
+
+    @strawberry.field(description="Offers by text when the balance is low; null where it was never set.")
+    async def text_pay(self) -> TextPay | None:
+        row = await find_text_pay(self.key)
+        return TextPay.of(row) if row else None
+
+    @strawberry.field(description="Below this posted balance the holder is told; null where no alert is set.")
+    async def low_balance_alert(self) -> Money | None:
+        threshold = await alert_threshold(self.key)
+        return Money.of(threshold) if threshold is not None else None
+
     @strawberry.field(description="Its ledger, newest first.")
     async def transactions(
         self,
@@ -133,6 +152,11 @@ def service_account_of(row: Row) -> ServiceAccount:
 @strawberry.type(description="The service as it now is.")
 class ServiceAccountPayload(Payload):
     service_account: ServiceAccount | None = strawberry.field(default=None, description="Null when refused.")
+
+
+@strawberry.type(description="The AdvanceConnect service as it now is.")
+class AdvanceConnectPayload(Payload):
+    service_account: AdvanceConnectAccount | None = strawberry.field(default=None, description="Null when refused.")
 
 
 @strawberry.input(

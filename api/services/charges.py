@@ -40,6 +40,8 @@ SEND_WITHIN = timedelta(minutes=2)
 """An intent that is older is not sent any more, but left to the work that asks."""
 
 _UNDECIDED = (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
+_UNATTENDED = (PaymentChannel.AUTOPAY.value, PaymentChannel.TEXTPAY.value)
+"""Channels where nobody is there to act at the bank's page."""
 _HELD_FOR = (PaymentPurpose.FUND_ADVANCE_CONNECT, PaymentPurpose.PAY_INVOICE)
 """Purposes whose money shows as incoming at a balance."""
 
@@ -185,7 +187,17 @@ async def _ask_again(ports: Ports, payment_id: UUID, after: timedelta) -> None:
 
 
 async def take(ports: Ports, payment_id: UUID, charge: Charge) -> Row:
-    """Commit what the processor says of a payment."""
+    """Commit what the processor says of a payment.
+
+    A charge of AutoPay or TextPay that asks for its holder is ended at the processor first, and has failed for
+    AUTHENTICATION_REQUIRED: nobody is there to act. Without an answer to that it is asked again later.
+    """
+    if charge.status is ChargeStatus.REQUIRES_ACTION and (await payment_row(payment_id))["channel"] in _UNATTENDED:
+        try:
+            async with asyncio.timeout(PROCESSOR_SECONDS_MAX):
+                charge = await ports.processor.cancel(str(payment_id)) or charge
+        except (ProcessorUnavailable, TimeoutError):
+            return await payment_row(payment_id)
     status = {
         ChargeStatus.SUCCEEDED: PaymentStatus.SUCCEEDED,
         ChargeStatus.DECLINED: PaymentStatus.FAILED,

@@ -13,10 +13,14 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause, available_cents
 from api.domain.service_accounts import HAS_PHONES, Product
+from api.services.due_work import enqueue
 from api.services.outbox import tell
 
 OPERATOR = "operator"
 """Key of the ledger accounts that the operator has one of."""
+
+LOW_BALANCE = "low_balance"
+"""Kind of the work that looks at a low balance, see low_balances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,9 @@ async def save(balance: Balance, now: datetime, cause: UpdateCause, entry: Entry
     )  # fmt: skip
     if balance.product in HAS_PHONES:
         await tell(balance.account_id, "balance", balance_body(balance, cause, entry))
+    if entry is not None and balance.is_low:
+        # Each of the mechanisms has a threshold of its own, so what is low already may still cross another one.
+        await enqueue(LOW_BALANCE, str(balance.service_account_id), now)
     return balance
 
 

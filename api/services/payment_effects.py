@@ -16,6 +16,7 @@ from api.domain.payments import PaymentChannel, PaymentPurpose, PaymentStatus
 from api.services.card_tries import note_decline
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.plans import begin_subscription
+from api.services.top_up_outcomes import after_top_up
 
 LedgerKey = tuple[LedgerKind, str]
 
@@ -92,3 +93,4 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     await note_decline(ports, payment)
     if payment["status"] == PaymentStatus.SUCCEEDED.value and payment["plan_id"]:
         await begin_subscription(ports, payment)
+    await after_top_up(ports, payment, balance)
