@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha256
 
 from passlib.context import CryptContext
 
 from api.adapters.secrets import Secrets
+from api.auth.turns import Turns
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.passwords import normalise_password
 from api.domain.security_questions import normalise_answer
@@ -20,7 +22,7 @@ from api.domain.security_questions import normalise_answer
 MEMORY_KIB = 19_456
 PASSES = 2
 WAITING_MAX = 500
-"""Hashes that wait at once, some seconds of work; past that it is kinder to ask for another try."""
+"""Hashes and tries that wait at once, some seconds of work; past that it is kinder to ask for another try."""
 _WORKERS = max(1, (os.cpu_count() or 2) // 2)
 
 
@@ -36,15 +38,34 @@ class Passwords:
         # Checks have threads of their own: those who sign in must not wait behind a crowd that signs up.
         self._checking = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2-check")
         self._hashing = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2-hash")
+        self._turns = Turns()
         self._waiting = 0
         self._nobody = self._context.hash("a password that nobody has")
 
-    async def hash_password(self, password: str) -> str:
-        """Return a salted hash of the normalised password."""
+    @asynccontextmanager
+    async def attempt(self, email_key: str | None) -> AsyncIterator[None]:
+        """Hold a place for a try of an account's secret, from before it is counted until it is known to be right.
+
+        Tries of one account go one after another. Raises Refused with UNAVAILABLE when too much waits already: that
+        the service has no time is no guess of anybody's, so nothing may be counted by then. None: of no account.
+        """
+        if email_key is None:
+            with self._place():
+                yield
+            return
+        async with self._turns.of(email_key):
+            with self._place():
+                yield
+
+    async def hash_password(self, password: str, *, in_attempt: bool = False) -> str:
+        """Return a salted hash of the normalised password; an attempt that it is part of has its place already."""
+        if in_attempt:
+            return str(await self._run(self._hashing, self._context.hash, normalise_password(password)))
         return await self._hash(normalise_password(password))
 
     async def check_password(self, password: str, kept: str | None) -> bool:
-        """Tell whether a password fits. With None the same work is done for nothing, so that both take as long."""
+        """Tell whether a password fits, within an attempt. With None the same work is done for nothing, so that both
+        take as long."""
         fits = await self._verify(normalise_password(password), kept or self._nobody)
         return fits and kept is not None
 
@@ -53,7 +74,7 @@ class Passwords:
         return await self._hash(self._peppered(purpose, secret))
 
     async def check_short(self, purpose: str, secret: str, kept: str) -> bool:
-        """Tell whether a passcode or an answer fits."""
+        """Tell whether a passcode or an answer fits, within an attempt."""
         text = normalise_answer(secret) if purpose == "answer" else secret
         for pepper in self._secrets.digests("pepper", purpose):
             if await self._verify(_keyed(pepper, text), kept):
@@ -70,18 +91,23 @@ class Passwords:
         return _keyed(self._secrets.digest("pepper", purpose), text)
 
     async def _hash(self, secret: str) -> str:
-        return str(await self._run(self._hashing, self._context.hash, secret))
+        with self._place():
+            return str(await self._run(self._hashing, self._context.hash, secret))
 
     async def _verify(self, secret: str, kept: str) -> bool:
         return bool(await self._run(self._checking, self._context.verify, secret, kept))
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., object], *arguments: str) -> object:
-        """Run work in one of the threads; raises Refused with UNAVAILABLE when too much waits for them already."""
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold one of the places; raises Refused with UNAVAILABLE when there is none."""
         if self._waiting >= WAITING_MAX:
             raise Refused(Fault(ErrorCode.UNAVAILABLE, "errors.unavailable"))
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+            yield
         finally:
             self._waiting -= 1
 

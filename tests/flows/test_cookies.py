@@ -12,7 +12,8 @@ from api.app import create_app
 from api.settings import Settings
 from tests.flows.conftest import Service
 from tests.flows.doors import ORIGIN, Browser, open_socket
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_IN, SIGN_OUT, customer
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_IN, SIGN_OUT, customer, sign_in
+from tests.flows.own_account import actions
 
 WANTED = {"x-session": "cookie"}
 CREDENTIALS = {"input": {"email": EMAIL, "password": PASSWORD}}
@@ -144,6 +145,20 @@ async def test_signing_in_again_replaces_the_cookie_and_ends_the_old_one(service
     browser.http.cookies.clear()
     browser.http.cookies.update(old)
     assert await who(browser) is None
+
+
+async def test_signing_in_again_is_no_signing_out_unless_it_was_somebody_else(service: Service) -> None:
+    browser = await signed_in(service)
+    bobs = await customer(service, "bob@mail.test")
+    anns = (await sign_in(service))["token"]
+
+    await browser.ask(SIGN_IN, CREDENTIALS, headers=WANTED)
+    again = await actions(service, anns)
+    await browser.ask(SIGN_IN, {"input": {"email": "bob@mail.test", "password": PASSWORD}}, headers=WANTED)
+
+    assert "signed_out" not in again
+    assert (await actions(service, anns)).count("signed_out") == 1
+    assert "signed_out" not in await actions(service, bobs)
 
 
 async def test_a_cookie_that_was_planted_before_signing_in_is_never_adopted(service: Service) -> None:

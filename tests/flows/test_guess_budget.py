@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
 
-from api.adapters.database import fetch
+from api.adapters.database import execute, fetch
 from api.auth import limits
 from api.auth.limits import guess, guessed_right
+from api.auth.passwords import WAITING_MAX
 from api.domain.faults import ErrorCode, Refused
 from api.domain.guesses import Guess
-from tests.flows.conftest import Service
+from api.domain.sign_ins import sign_in_data
+from tests.flows.conftest import SECONDS_MAX, Service
 from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, sign_in
+from tests.flows.own_account import change_password
+from tests.flows.resets import WRONG_ANSWERS, reset, verified
 
 CLIENT = "203.0.113.5"
 
@@ -81,6 +86,47 @@ async def test_of_guesses_at_once_only_those_within_the_budget_are_looked_at_tho
 
     wrong_looked_at = [payload for payload in answers if codes(payload) == ["INVALID_CREDENTIALS"]]
     assert len(wrong_looked_at) == 1 or answers[1]["token"]
+
+
+@pytest.mark.rule("10")
+async def test_a_family_whose_devices_all_sign_in_at_once_does_not_wait(service: Service) -> None:
+    await customer(service)
+    await service.ask(guesses(4))
+
+    answers = await asyncio.gather(*(sign_in(service) for _ in range(20)))
+
+    assert [codes(payload) for payload in answers] == [[]] * 20
+
+
+@pytest.mark.rule("10")
+async def test_whoever_holds_up_a_turn_holds_up_nobody_for_long(service: Service) -> None:
+    await customer(service)
+    async with AsyncExitStack() as crowd:
+        first = service.passwords.attempt(EMAIL)
+        await crowd.enter_async_context(first)
+        behind = [asyncio.create_task(sign_in(service)) for _ in range(sign_in_data().turns_max)]
+        answered, waiting = await asyncio.wait(behind, timeout=SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+
+        assert [codes(await task) for task in answered] == [[]]
+        assert len(waiting) == len(behind) - 1
+    assert [codes(await task) for task in waiting] == [[]] * len(waiting)
+
+
+@pytest.mark.rule("10")
+async def test_a_try_that_the_service_has_no_time_for_is_not_counted(service: Service) -> None:
+    token = await customer(service)
+    reset_token = await verified(service)
+    await execute("delete from guess_counters")
+    async with AsyncExitStack() as crowd:
+        for n in range(WAITING_MAX):
+            await crowd.enter_async_context(service.passwords.attempt(f"p{n}@mail.test"))
+        answers = [await sign_in(service), await reset(service, reset_token, answers=WRONG_ANSWERS)]
+        answers += [await change_password(service, token, current=WRONG), await sign_in(service, "no address")]
+
+    assert [codes(payload) for payload in answers] == [["UNAVAILABLE"]] * 4
+    assert await fetch("select * from guess_counters") == []
+    assert [row["answer_tries"] for row in await fetch("select answer_tries from password_resets")] == [0]
+    assert codes(await reset(service, reset_token)) == []
 
 
 @pytest.mark.rule("10")
