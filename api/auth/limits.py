@@ -173,6 +173,11 @@ async def guessed_right(
     return int(row["count"]) if row else 0
 
 
+async def forget_guesses(ports: Ports, email_key: str) -> None:
+    """Drop an account's wrong tries and its lock within the transaction under way; a repeat changes nothing."""
+    await execute("delete from guess_counters where subject = $1", subject_of(ports, _BUDGET, email_key))
+
+
 @transactional
 async def _count_guess(ports: Ports, email_key: str, client: str, kind: Guess) -> Fault | None:
     limits = [(Limit.GUESSES_PER_CLIENT, client)]

@@ -16,7 +16,7 @@ from api.domain.faults import ErrorCode, Refused
 from api.domain.guesses import Guess
 from api.domain.sign_ins import sign_in_data
 from tests.flows.conftest import SECONDS_MAX, Service
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, sign_in
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, lock, sign_in
 from tests.flows.own_account import change_password
 from tests.flows.resets import WRONG_ANSWERS, reset, verified
 
@@ -38,14 +38,6 @@ async def tried(service: Service, kind: Guess, email: str = EMAIL, client: str =
     except Refused as refusal:
         return [fault.code for fault in refusal.faults]
     return []
-
-
-async def lock(service: Service, email: str = EMAIL) -> None:
-    """Try as often as it takes to lock the account, each time after the wait, from one client after another."""
-    for n in range(100):
-        assert await tried(service, Guess.PASSWORD, email, f"192.0.2.{n}") == []
-        await service.advance(timedelta(hours=1))
-        await service.ask(ME)
 
 
 @pytest.mark.rule("10")
