@@ -73,6 +73,7 @@ async def work_of(counting: tuple[Service, CountingPasswords], call: str, email:
     return passwords.hashes - before, [shape(text) for text in statements.texts]
 
 
+@pytest.mark.row("S12", "L1", "R2")
 @pytest.mark.rule("7")
 @pytest.mark.parametrize("call", CALLS)
 async def test_known_and_unknown_addresses_take_the_same_work(
@@ -89,6 +90,7 @@ async def test_known_and_unknown_addresses_take_the_same_work(
     assert known[0] == {"signUp": 5, "signIn": 1}.get(call, 0)
 
 
+@pytest.mark.row("L1", "R2")
 @pytest.mark.rule("7")
 @pytest.mark.parametrize("call", ["signIn", "resendVerificationEmail", "requestPasswordReset"])
 async def test_an_address_that_waits_for_its_link_takes_the_same_work(

@@ -40,6 +40,7 @@ async def tried(service: Service, kind: Guess, email: str = EMAIL, client: str =
     return []
 
 
+@pytest.mark.row("L4")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("email", [EMAIL, "unknown@mail.test"])
 async def test_thirty_six_guesses_in_three_documents_of_twelve_aliases_are_stopped(
@@ -53,6 +54,7 @@ async def test_thirty_six_guesses_in_three_documents_of_twelve_aliases_are_stopp
     assert answered == ["INVALID_CREDENTIALS"] * 5 + ["RATE_LIMITED"] * 31
 
 
+@pytest.mark.row("L4", "L10")
 @pytest.mark.rule("10")
 async def test_guesses_at_once_count_each_from_whatever_client(service: Service) -> None:
     await customer(service)
@@ -66,6 +68,7 @@ async def test_guesses_at_once_count_each_from_whatever_client(service: Service)
     )
 
 
+@pytest.mark.row("L10")
 @pytest.mark.rule("10")
 async def test_of_guesses_at_once_only_those_within_the_budget_are_looked_at_though_one_is_right(
     service: Service,
@@ -121,6 +124,7 @@ async def test_a_try_that_the_service_has_no_time_for_is_not_counted(service: Se
     assert codes(await reset(service, reset_token)) == []
 
 
+@pytest.mark.row("L2")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("wrong, seconds", [(5, 30), (10, 300), (20, 3600)])
 async def test_each_further_guess_waits_for_longer(service: Service, wrong: int, seconds: int) -> None:
@@ -140,6 +144,7 @@ async def test_each_further_guess_waits_for_longer(service: Service, wrong: int,
     assert seconds - 10 <= stopped["errors"][0]["retryAfterSeconds"] <= seconds
 
 
+@pytest.mark.row("L3", "L1")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("email", [EMAIL, "unknown@mail.test"])
 async def test_a_hundred_wrong_guesses_lock_for_good(service: Service, email: str) -> None:
@@ -152,6 +157,7 @@ async def test_a_hundred_wrong_guesses_lock_for_good(service: Service, email: st
     assert [codes(payload) for payload in answers] == [["LOCKED"]] * 2
 
 
+@pytest.mark.row("L5")
 @pytest.mark.rule("10")
 async def test_a_lock_leaves_open_sign_ins_as_they_are(service: Service) -> None:
     token = await customer(service)
@@ -162,6 +168,7 @@ async def test_a_lock_leaves_open_sign_ins_as_they_are(service: Service) -> None
     assert (await service.ask(ME, token=token))["me"]["email"] == EMAIL
 
 
+@pytest.mark.row("L9")
 @pytest.mark.rule("10")
 async def test_the_right_password_clears_the_wrong_ones(service: Service) -> None:
     await customer(service)
@@ -171,6 +178,7 @@ async def test_the_right_password_clears_the_wrong_ones(service: Service) -> Non
         assert codes(await sign_in(service)) == []
 
 
+@pytest.mark.row("P3", "R1")
 @pytest.mark.rule("10")
 async def test_guesses_of_all_kinds_draw_on_one_budget(service: Service) -> None:
     kinds = [Guess.PASSWORD, Guess.PASSCODE, Guess.TOTP, Guess.RESET_NUMBER, Guess.SECURITY_ANSWERS]
@@ -188,6 +196,7 @@ async def test_guesses_of_all_kinds_draw_on_one_budget(service: Service) -> None
     }
 
 
+@pytest.mark.row("L5", "R5")
 @pytest.mark.rule("10")
 async def test_a_reset_is_stopped_by_limits_of_its_own_and_never_by_the_lock(service: Service) -> None:
     await lock(service)
@@ -212,6 +221,7 @@ async def test_numbers_and_answers_alone_never_lock(service: Service) -> None:
     assert await tried(service, Guess.PASSWORD) == []
 
 
+@pytest.mark.row("P3")
 @pytest.mark.rule("10")
 async def test_a_right_passcode_takes_back_just_itself(service: Service) -> None:
     for _ in range(4):
@@ -237,6 +247,7 @@ async def test_a_right_password_that_awaits_a_code_clears_nothing(service: Servi
     assert await tried(service, Guess.TOTP) == [ErrorCode.RATE_LIMITED]
 
 
+@pytest.mark.row("L6")
 @pytest.mark.rule("10")
 async def test_one_client_that_tries_many_accounts_is_stopped(service: Service) -> None:
     answers = [codes(await sign_in(service, f"p{n}@mail.test", client_address="2001:db8::1")) for n in range(51)]

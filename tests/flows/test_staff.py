@@ -150,6 +150,22 @@ async def test_a_members_sockets_end_with_the_sign_in_and_when_they_are_disabled
     assert codes(await sign_in(service, AGENT)) == ["INVALID_CREDENTIALS"]
 
 
+@pytest.mark.row("T13")
+@pytest.mark.rule("39")
+async def test_what_a_member_may_do_changes_at_once_also_on_an_open_socket(service: Service) -> None:
+    token = await member(service, roles=(Role.ADMIN,))
+
+    async with open_socket(door(service), token=token) as socket:
+        await socket.next()
+        before = await socket.ask(STAFF)
+        assert (await socket.next())["type"] == "complete"
+        await execute("update staff_members set roles = $1", '["MARKETING"]')
+        after = await socket.ask(STAFF, "2")
+
+    found = [message["payload"]["data"]["staff"]["roles"] for message in (before, after)]
+    assert found == [["ADMIN"], ["MARKETING"]]
+
+
 @pytest.mark.rule("39")
 async def test_a_customers_address_cannot_become_staffs(service: Service) -> None:
     await customer(service)

@@ -52,6 +52,15 @@ def test_demo_data_fill_an_empty_database_once_and_its_books_are_right(folder: P
     assert audited.stdout.endswith("no difference\n")
 
 
+@pytest.mark.row("S24")
+def test_outside_the_sandbox_there_are_no_demo_data(folder: Path) -> None:
+    done = run_command(folder, "demo", **REAL, PAYMENTS_URL="stripe://none")
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    with closing(sqlite3.connect(folder / "app.sqlite3")) as database:
+        assert database.execute("select count(*) from accounts").fetchone() == (0,)
+
+
 def test_an_audit_that_finds_a_difference_names_it_and_ends_with_1(folder: Path) -> None:
     run_command(folder, "demo")
     with sqlite3.connect(folder / "app.sqlite3") as books:
