@@ -34,6 +34,7 @@ class Checklist(NamedTuple):
     title: str
     intro: str
     counts: Mapping[str, int]
+    also: Sequence[str]
     sections: Mapping[str, Mapping[str, str]]
     reasons: Mapping[str, str]
 
@@ -44,16 +45,19 @@ class Checklist(NamedTuple):
 
     @property
     def expected(self) -> set[str]:
-        """The ids that the list is known to have: a letter and a number up to its count."""
-        return {f"{letter}{n}" for letter, count in self.counts.items() for n in range(1, count + 1)}
+        """The ids that the list is known to have: a letter, or none, and a number up to its count; and what was put
+        in between later, such as "13a"."""
+        counted = {f"{letter}{n}" for letter, count in self.counts.items() for n in range(1, count + 1)}
+        return counted | set(self.also)
 
 
 def read(file: Path) -> Checklist:
     """Return the list of a file."""
     data = tomllib.loads(file.read_text("utf-8"))
     return Checklist(
-        file.stem, data["mark"], data["title"], data["intro"].strip(), data["counts"], data["sections"], data["reasons"]
-    )
+        file.stem, data["mark"], data["title"], data["intro"].strip(), data["counts"], data.get("also", []),
+        data["sections"], data["reasons"],
+    )  # fmt: skip
 
 
 def checklists() -> list[Checklist]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checklists import FOLDER, Checklist, Marked, checklists, marked, table
+from tests.checklists import FOLDER, Checklist, Marked, checklists, marked, read, table
 
 CHECKLISTS = checklists()
 
@@ -27,6 +27,21 @@ def test_each_row_has_a_test_or_a_reason_and_no_mark_is_of_an_unknown_row(checkl
     assert len(checklist.ids) == len(listed)
     assert listed - decided - checklist.reasons.keys() == set()
     assert (decided | checklist.reasons.keys()) - listed == set()
+
+
+def test_a_list_may_number_its_rows_without_letters_and_put_some_in_between(tmp_path: Path) -> None:
+    (tmp_path / "product.toml").write_text(
+        'mark = "rule"\ntitle = "T"\nintro = "I"\ncounts = { "" = 2 }\nalso = ["1a"]\n'
+        '[sections.S]\n1 = "One"\n1a = "Between"\n2 = "Two"\n[reasons]\n2 = "Comes later."\n'
+    )
+    checklist = read(tmp_path / "product.toml")
+
+    lines = table(checklist, [Marked("1", "test_x.py", "test_it_holds"), Marked("1a", "test_x.py", "test_so_do_i")])
+
+    assert checklist.ids == ["1", "1a", "2"]
+    assert checklist.expected == set(checklist.ids)
+    assert "| 1 | One | `test_x.py`: it holds |" in lines
+    assert "| 2 | Two | Comes later. |" in lines
 
 
 def test_marks_are_read_from_tests_and_from_whole_files_in_the_order_of_the_rows(tmp_path: Path) -> None:
