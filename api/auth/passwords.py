@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -23,6 +25,9 @@ MEMORY_KIB = 19_456
 PASSES = 2
 WAITING_MAX = 500
 """Hashes and tries that wait at once, some seconds of work; past that it is kinder to ask for another try."""
+NICENESS = 5
+"""How far hashing gives way to everything else: with 0, twenty sign-ins a second made the slowest reads take two to
+three times as long on two processors (bench/RESULTS.md)."""
 _WORKERS = max(1, (os.cpu_count() or 2) // 2)
 
 
@@ -36,8 +41,8 @@ class Passwords:
         )  # fmt: skip
         self._secrets = secrets
         # Checks have threads of their own: those who sign in must not wait behind a crowd that signs up.
-        self._checking = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2-check")
-        self._hashing = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2-hash")
+        self._checking = ThreadPoolExecutor(_WORKERS, "argon2-check", _give_way)
+        self._hashing = ThreadPoolExecutor(_WORKERS, "argon2-hash", _give_way)
         self._turns = Turns()
         self._waiting = 0
         self._nobody = self._context.hash("a password that nobody has")
@@ -110,6 +115,13 @@ class Passwords:
             yield
         finally:
             self._waiting -= 1
+
+
+def _give_way() -> None:
+    """Let the event loop go before this thread where processors are short: hashing is work, and nobody else's wait."""
+    if sys.platform == "linux":
+        # There a thread has a priority of its own; elsewhere the number could be another process's.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
 
 
 def _keyed(pepper: bytes, text: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
 
 import pytest
 
 from api.adapters.database import fetch
+from api.auth.passwords import NICENESS
 from tests.flows.conftest import Service
 from tests.flows.getting_in import EMAIL, SIGN_UP, codes, customer, sign_in, sign_up, sign_up_input, verify
 from tests.flows.own_account import change_password
@@ -113,6 +116,16 @@ async def test_two_who_chose_the_same_secrets_have_hashes_of_their_own(service: 
     hashes += [row["answer_hash"] for row in answers]
     assert len(set(hashes)) == len(hashes) == 10
     assert all(kept.startswith("$argon2id$") for kept in hashes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+async def test_hashing_gives_way_to_the_event_loop(service: Service) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+
+    hashing = await service.passwords._run(service.passwords._checking, lambda: os.getpriority(os.PRIO_PROCESS, 0))
+
+    assert hashing == own + NICENESS
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
 @pytest.mark.row("P2")
