@@ -1,10 +1,10 @@
-from tortoise import migrations
-from tortoise.migrations import operations as ops
 from orjson import loads
+from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.fields.data import JSON_DUMPS
+from tortoise.migrations import operations as ops
 from uuid_utils.compat import uuid7
-from tortoise import fields
+
 
 class Migration(migrations.Migration):
     initial = True

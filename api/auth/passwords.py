@@ -24,7 +24,8 @@ from api.domain.security_questions import normalise_answer
 MEMORY_KIB = 19_456
 PASSES = 2
 WAITING_MAX = 500
-"""Hashes and tries that wait at once, some seconds of work; past that it is kinder to ask for another try."""
+"""Hashes that are made, and as many tries of secrets, may wait at once, some seconds of work; past that it is kinder to
+ask for another try."""
 NICENESS = 5
 """How far hashing gives way to everything else: with 0, twenty sign-ins a second made the slowest reads take two to
 three times as long on two processors (bench/RESULTS.md)."""
@@ -40,11 +41,12 @@ class Passwords:
             argon2__parallelism=1,
         )  # fmt: skip
         self._secrets = secrets
-        # Checks have threads of their own: those who sign in must not wait behind a crowd that signs up.
+        # Checks have threads of their own: those who sign in must not wait behind a crowd that signs up, nor be sent
+        # away because of it.
         self._checking = ThreadPoolExecutor(_WORKERS, "argon2-check", _give_way)
         self._hashing = ThreadPoolExecutor(_WORKERS, "argon2-hash", _give_way)
         self._turns = Turns()
-        self._waiting = 0
+        self._waiting = {self._checking: 0, self._hashing: 0}
         self._nobody = self._context.hash("a password that nobody has")
 
     @asynccontextmanager
@@ -55,11 +57,11 @@ class Passwords:
         the service has no time is no guess of anybody's, so nothing may be counted by then. None: of no account.
         """
         if email_key is None:
-            with self._place():
+            with self._place(self._checking):
                 yield
             return
         async with self._turns.of(email_key):
-            with self._place():
+            with self._place(self._checking):
                 yield
 
     async def hash_password(self, password: str, *, in_attempt: bool = False) -> str:
@@ -96,7 +98,7 @@ class Passwords:
         return _keyed(self._secrets.digest("pepper", purpose), text)
 
     async def _hash(self, secret: str) -> str:
-        with self._place():
+        with self._place(self._hashing):
             return str(await self._run(self._hashing, self._context.hash, secret))
 
     async def _verify(self, secret: str, kept: str) -> bool:
@@ -106,15 +108,15 @@ class Passwords:
         return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        """Hold one of the places; raises Refused with UNAVAILABLE when there is none."""
-        if self._waiting >= WAITING_MAX:
+    def _place(self, threads: ThreadPoolExecutor) -> Iterator[None]:
+        """Hold one of the places before these threads; raises Refused with UNAVAILABLE when there is none."""
+        if self._waiting[threads] >= WAITING_MAX:
             raise Refused(Fault(ErrorCode.UNAVAILABLE, "errors.unavailable"))
-        self._waiting += 1
+        self._waiting[threads] += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self._waiting[threads] -= 1
 
 
 def _give_way() -> None:

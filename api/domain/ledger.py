@@ -105,9 +105,58 @@ class CallStatus(Enum):
 K = LedgerKind
 ALLOWED_TRANSFERS: frozenset[tuple[LedgerKind, LedgerKind]] = frozenset(
     {
+        # Cards, AutoPay and TextPay; what a plan or visit costs is earned at once.
         (K.PROCESSOR_CLEARING, K.PREPAID),
+        (K.PROCESSOR_CLEARING, K.BILLED),
+        (K.PROCESSOR_CLEARING, K.DEBIT_FUNDS),
+        (K.PROCESSOR_CLEARING, K.STAMP_REVENUE),
+        (K.PROCESSOR_CLEARING, K.PLAN_REVENUE),
+        (K.PROCESSOR_CLEARING, K.VIDEO_REVENUE),
+        (K.PROCESSOR_CLEARING, K.FEE_REVENUE),
+        (K.PROCESSOR_CLEARING, K.TAX_PAYABLE),
+        (K.STAMPS_ISSUED, K.STAMPS),
+        # Western Union, MoneyGram and mail, and what staff make of it when it found no account.
+        (K.PARTNER_CLEARING, K.PREPAID),
+        (K.PARTNER_CLEARING, K.BILLED),
+        (K.PARTNER_CLEARING, K.DEBIT_FUNDS),
+        (K.PARTNER_CLEARING, K.UNAPPLIED_RECEIPTS),
+        (K.UNAPPLIED_RECEIPTS, K.PREPAID),
+        (K.UNAPPLIED_RECEIPTS, K.BILLED),
+        (K.UNAPPLIED_RECEIPTS, K.DEBIT_FUNDS),
+        # Calls and invoices.
         (K.PREPAID, K.CALL_REVENUE),
+        (K.UNBILLED, K.CALL_REVENUE),
         (K.BAD_DEBT_EXPENSE, K.CALL_REVENUE),
+        (K.BILLED, K.UNBILLED),
+        (K.UNBILLED, K.BILLED),
+        # Credits and corrections by staff.
+        (K.GOODWILL_EXPENSE, K.PREPAID),
+        (K.GOODWILL_EXPENSE, K.UNBILLED),
+        (K.CALL_REVENUE, K.PREPAID),
+        (K.CALL_REVENUE, K.UNBILLED),
+        (K.PREPAID, K.GOODWILL_EXPENSE),
+        (K.UNBILLED, K.GOODWILL_EXPENSE),
+        # Refunds, by way of where the money stands meanwhile, and what becomes of it.
+        (K.PREPAID, K.REFUNDS_IN_TRANSIT),
+        (K.BILLED, K.REFUNDS_IN_TRANSIT),
+        (K.UNAPPLIED_RECEIPTS, K.REFUNDS_IN_TRANSIT),
+        (K.REFUNDS_IN_TRANSIT, K.PROCESSOR_CLEARING),
+        (K.PROCESSOR_CLEARING, K.REFUNDS_IN_TRANSIT),
+        (K.REFUNDS_IN_TRANSIT, K.REFUNDS_IN_TRANSIT),
+        (K.REFUNDS_IN_TRANSIT, K.CHECKS_OUTSTANDING),
+        (K.CHECKS_OUTSTANDING, K.BANK),
+        (K.CHECKS_OUTSTANDING, K.HELD_FUNDS),
+        (K.REFUNDS_IN_TRANSIT, K.HELD_FUNDS),
+        (K.HELD_FUNDS, K.REFUNDS_IN_TRANSIT),
+        (K.HELD_FUNDS, K.BANK),
+        (K.BAD_DEBT_EXPENSE, K.PREPAID),
+        (K.BAD_DEBT_EXPENSE, K.BILLED),
+        (K.STAMPS, K.STAMPS_ISSUED),
+        # Chargebacks, and their reverse when they are won.
+        (K.PREPAID, K.PROCESSOR_CLEARING),
+        (K.BILLED, K.PROCESSOR_CLEARING),
+        (K.CHARGEBACK_LOSS, K.PROCESSOR_CLEARING),
+        (K.PROCESSOR_CLEARING, K.CHARGEBACK_LOSS),
     }
 )
 """(debit, credit) pairs that somebody posts today; a pair that is not here is refused as a bug."""

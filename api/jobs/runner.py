@@ -12,15 +12,15 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import due_work, holds, mails, payments
+from api.services import charges, due_work, holds, mails
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
 JOBS: Mapping[str, Job] = {
     mails.KIND: mails.send_mail,
-    payments.WORK_KIND: payments.ask_processor,
+    charges.WORK_KIND: charges.ask_processor,
 }
-FAILURES_MAX: Mapping[str, int] = {payments.WORK_KIND: 24 * 14}
+FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14}
 """A payment whose outcome is unknown is asked for hourly for two weeks: money is not given up after an outage."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4

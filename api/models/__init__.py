@@ -13,5 +13,8 @@ MODULES = (
     "api.models.calls",
     "api.models.payments",
     "api.models.plans",
+    "api.models.invoices",
+    "api.models.top_ups",
+    "api.models.closures",
     "api.models.plumbing",
 )

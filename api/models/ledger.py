@@ -15,7 +15,8 @@ class Balance(Row):
     """The projection of a service's postings and holds, locked by whoever moves its money.
 
     `revision` grows by one with each change, `sequence` with each entry. `may_be_negative` is set by a chargeback
-    alone: the database refuses any other way below zero.
+    alone: the database refuses any other way below zero. `unbilled` is the part of what Direct Bill owes that is on no
+    invoice yet. `low_below` is the highest of the thresholds that were set.
     """
 
     service_account: fields.OneToOneRelation[ServiceAccount] = fields.OneToOneField(
@@ -27,6 +28,7 @@ class Balance(Row):
     product = fields.CharField(24)
     unit = fields.CharField(16, default=Unit.USD_CENT.value)
     posted = fields.BigIntField(default=0)
+    unbilled = fields.BigIntField(default=0, db_default=0)
     held = fields.BigIntField(default=0)
     incoming = fields.BigIntField(default=0)
     credit_limit = fields.BigIntField(default=0)

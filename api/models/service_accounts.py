@@ -7,10 +7,12 @@ from tortoise import fields
 from api.domain.service_accounts import Product, ServiceStatus
 from api.models.accounts import Account
 from api.models.base import Row, one_of
+from api.models.facilities import IncarceratedPerson
 
 
 class ServiceAccount(Row):
-    """One product of a holder. `open_key` is unique while open, else NULL: one open account per product (rule 13a)."""
+    """One product of a holder. `open_key` is unique while open, else NULL: one open account per product, of Debit
+    per person in custody (rule 13a)."""
 
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
         "models.Account", on_delete=fields.RESTRICT, related_name="services"
@@ -19,6 +21,9 @@ class ServiceAccount(Row):
     number = fields.CharField(16, unique=True)
     status = fields.CharField(16, default=ServiceStatus.ACTIVE.value)
     open_key = fields.CharField(120, unique=True, null=True)
+    incarcerated_person: fields.ForeignKeyNullableRelation[IncarceratedPerson] = fields.ForeignKeyField(
+        "models.IncarceratedPerson", on_delete=fields.RESTRICT, related_name="services", null=True
+    )
     opened_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
 

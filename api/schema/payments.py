@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
 
 from api.adapters.database import Row, read_json, read_time, read_uuid
+from api.domain.charge_lines import Line
 from api.domain.ids import NodeKind, global_id
 from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, PaymentStatus
 from api.domain.texts import render
@@ -90,8 +91,14 @@ class ChargeLine:
     amount: Money = strawberry.field(description="Its share of the total.")
 
 
-def _lines(lines: list[tuple[str, int]], info: Info) -> list[ChargeLine]:
-    return [ChargeLine(label=render(info.context.locale, key), amount=Money.of(cents)) for key, cents in lines]
+def charge_lines(kept: list[list[Any]], locale: str) -> list[ChargeLine]:
+    """Return the lines that a quote or payment keeps, as they are shown."""
+    lines = [Line.of(line) for line in kept]
+    return [ChargeLine(label=_label(line, locale), amount=Money.of(line.amount)) for line in lines]
+
+
+def _label(line: Line, locale: str) -> str:
+    return render(locale, line.label) if isinstance(line.label, str) else line.label[locale]
 
 
 @strawberry.type(description="What a payment will cost, line by line; pay() charges exactly this.")
@@ -102,11 +109,11 @@ class PaymentQuote(Node):
         description="What will be posted once it is paid; null when looked up by `node`."
     )
     expires_at: datetime = strawberry.field(description="Until when it can be paid; then ask for a new one.")
-    kept_lines: strawberry.Private[list[tuple[str, int]]]
+    kept_lines: strawberry.Private[list[list[Any]]]
 
     @strawberry.field(description="What the total is made of.")
     def lines(self, info: Info) -> list[ChargeLine]:
-        return _lines(self.kept_lines, info)
+        return charge_lines(self.kept_lines, info.context.locale)
 
     @staticmethod
     def of(row: Row, balance_after: int | None) -> PaymentQuote:
@@ -136,13 +143,13 @@ class Payment(Node):
     )
     created_at: datetime = strawberry.field(description="When it was asked for.")
     settled_at: datetime | None = strawberry.field(description="When it succeeded or failed; null until then.")
-    kept_lines: strawberry.Private[list[tuple[str, int]]]
+    kept_lines: strawberry.Private[list[list[Any]]]
     method_id: strawberry.Private[UUID | None] = None
     service_account_id: strawberry.Private[UUID | None] = None
 
     @strawberry.field(description="What the total is made of.")
     def lines(self, info: Info) -> list[ChargeLine]:
-        return _lines(self.kept_lines, info)
+        return charge_lines(self.kept_lines, info.context.locale)
 
     @strawberry.field(description="The card, also when it was removed since; null for payments by partners.")
     async def method(self, info: Info) -> PaymentMethod | None:

@@ -86,7 +86,8 @@ _CHECKS = (
     (
         "payment {id}: it is {status}, but its funding entry is {found}",
         """select p.id, p.status, count(e.id) as found from payments p
-             left join journal_entries e on e.payment_id = p.id and e.kind = 'FUNDING'
+             left join journal_entries e on e.payment_id = p.id
+               and (e.source_key like 'payment:%' or e.source_key like 'external:%')
             group by p.id, p.status having (p.status in ('PROCESSING', 'REQUIRES_ACTION', 'FAILED')) <> (count(e.id) = 0)
                or count(e.id) > 1""",
     ),

@@ -51,6 +51,7 @@ class Balance:
     revision: int
     sequence: int
     changed_at: datetime
+    unbilled: int = 0
 
     @property
     def available(self) -> int:
@@ -80,6 +81,7 @@ class Balance:
             revision=row["revision"],
             sequence=row["sequence"],
             changed_at=read_time(row["changed_at"]),
+            unbilled=row.get("unbilled", 0),
         )
 
 
@@ -110,7 +112,13 @@ async def post(
     entry: Entry | None = None
     if balance is not None and own is not None and kind is not None:
         effect = sum(leg.effect_on(own) for leg in legs)
-        balance = replace(balance, posted=balance.posted + effect, sequence=balance.sequence + 1)
+        effect_on_unbilled = effect if own[0] is LedgerKind.UNBILLED else 0
+        balance = replace(
+            balance,
+            posted=balance.posted + effect,
+            unbilled=balance.unbilled + effect_on_unbilled,
+            sequence=balance.sequence + 1,
+        )
         entry = Entry(entry_id, kind, balance.sequence, effect, balance.posted, occurred_at, now, call_id, payment_id)
     await execute(
         "insert into journal_entries (id, source_key, kind, balance_id, sequence, amount, balance_after, call_id,"
@@ -134,9 +142,9 @@ async def save(balance: Balance, now: datetime, cause: UpdateCause, entry: Entry
     balance = replace(balance, revision=balance.revision + 1, changed_at=now)
     await execute(
         "update balances set posted = $1, held = $2, incoming = $3, revision = $4, sequence = $5, changed_at = $6,"
-        " may_be_negative = $7 where id = $8",
+        " may_be_negative = $7, low_below = $8, unbilled = $9 where id = $10",
         balance.posted, balance.held, balance.incoming, balance.revision, balance.sequence, now,
-        balance.may_be_negative, balance.id,
+        balance.may_be_negative, balance.low_below, balance.unbilled, balance.id,
     )  # fmt: skip
     await tell(balance.account_id, "balance", balance_body(balance, cause, entry))
     return balance
@@ -151,6 +159,7 @@ def balance_body(balance: Balance, cause: UpdateCause, entry: Entry | None) -> d
             "account_id": str(balance.account_id),
             "product": balance.product.value,
             "posted": balance.posted,
+            "unbilled": balance.unbilled,
             "held": balance.held,
             "incoming": balance.incoming,
             "credit_limit": balance.credit_limit,

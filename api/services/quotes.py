@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, transactional
 from api.adapters.ports import Ports
+from api.domain.charge_lines import Line
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.money import cents_of, format_money
 from api.domain.payment_data import payment_limits
@@ -50,7 +51,8 @@ async def quote_payment(
     await execute(
         "insert into quotes (id, account_id, purpose, service_account_id, lines, amount, total, created_at, expires_at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        quote_id, account_id, purpose.value, service_account_id, json.dumps([["payments.line_deposit", cents]]),
+        quote_id, account_id, purpose.value, service_account_id,
+        json.dumps([Line("payments.line_deposit", cents).kept()]),
         cents, cents, now, now + payment_limits().quote_lives,
     )  # fmt: skip
     row = await fetch_one("select * from quotes where id = $1", quote_id)

@@ -16,7 +16,7 @@ from api.adapters.payments_simulated import SimulatedProcessor
 from api.adapters.ports import Ports
 from api.domain.ids import NodeKind, key_of
 from api.domain.payments import PaymentPurpose
-from api.services import calls, due_work, holds, payments
+from api.services import calls, charges, due_work, holds, payments
 from api.services.quotes import quote_payment
 from tests.hammer.acknowledged import Acknowledged
 from tests.hammer.books import read_tables
@@ -163,10 +163,10 @@ async def test_a_charge_that_lands_after_it_was_given_up_takes_no_money(scene: S
     assert await other_process.captured_cents() == 0
     with locked_file(scene.world.processor_file):
         paying = asyncio.create_task(scene.fund(5_000))
-        while not (claim := await due_work.claim_next(scene.ports, (payments.WORK_KIND,), FAR)):
+        while not (claim := await due_work.claim_next(scene.ports, (charges.WORK_KIND,), FAR)):
             await asyncio.wait({paying}, timeout=0.02)
         scene.ports.clock.move_to(timedelta(minutes=11))  # type: ignore[attr-defined]
-        asking = asyncio.create_task(payments.ask_processor(replace(scene.ports, processor=other_process), claim))
+        asking = asyncio.create_task(charges.ask_processor(replace(scene.ports, processor=other_process), claim))
         # Whoever asks may have to wait for the charge that is under way; it must not decide without it.
         await asyncio.wait({asking}, timeout=0.5)
     await asyncio.gather(paying, asking)
