@@ -1,4 +1,5 @@
-"""The commands: python -m api serve | worker | migrate | schema | demo | key add | staff add | ledger audit."""
+"""The commands: python -m api serve | worker | migrate | schema | demo | key add | staff add | staff reset |
+staff disable | staff enable | ledger audit."""
 
 from __future__ import annotations
 
@@ -11,6 +12,12 @@ from collections.abc import Awaitable, Callable
 
 from api.domain.accounts import STAFF_ROLES
 from api.settings import Settings, SettingsError, load_settings, refuse_open_sandbox
+
+_STAFF_ACTS = {
+    "reset": "give a new password, typed or from stdin; ends sign-ins, drops the second factor and a lock",
+    "disable": "let a member of staff in no more",
+    "enable": "let a member of staff in again who was disabled",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     staff_add.add_argument("email")
     staff_add.add_argument("--role", required=True, action="append", choices=sorted(role.value for role in STAFF_ROLES))
     staff_add.add_argument("--name", help="as it stands on record; the address's name when left out")
+    for act, does in _STAFF_ACTS.items():
+        staff.add_parser(act, help=does).add_argument("email")
     ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="act", required=True)
     ledger.add_parser("audit", help="recompute every balance from its postings and holds")
     given = parser.parse_args(arguments)
@@ -73,8 +82,8 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "key":
         return asyncio.run(_connected(settings, lambda s: _add_key(s, given.name, given.role)))
     if given.command == "staff":
-        password = _read_password()
-        return asyncio.run(_connected(settings, lambda s: _add_staff(s, given, password)))
+        password = _read_password() if given.act in ("add", "reset") else ""
+        return asyncio.run(_connected(settings, lambda s: _act_on_staff(s, given, password)))
     return asyncio.run(_connected(settings, _audit))
 
 
@@ -187,20 +196,30 @@ def _read_password() -> str:
     return password
 
 
-async def _add_staff(settings: Settings, given: argparse.Namespace, password: str) -> int:
+async def _act_on_staff(settings: Settings, given: argparse.Namespace, password: str) -> int:
     from api.auth.passwords import Passwords
     from api.domain.accounts import Role
     from api.domain.faults import Refused
     from api.domain.texts import DEFAULT_LOCALE, render
-    from api.services.staff import add_staff
+    from api.services import staff
     from api.wiring import make_ports
 
-    ports = make_ports(settings)
+    ports, email = make_ports(settings), given.email
     passwords = Passwords(ports.secrets)
-    name = given.name or given.email.partition("@")[0]
     try:
-        roles = [Role(role) for role in given.role]
-        await add_staff(ports, passwords, email=given.email, name=name, password=password, roles=roles)
+        if given.act == "add":
+            roles, name = [Role(role) for role in given.role], given.name or email.partition("@")[0]
+            await staff.add_staff(ports, passwords, email=email, name=name, password=password, roles=roles)
+            print(f"{email} may sign in; outside the sandbox only to set up a second factor at first")
+        elif given.act == "reset":
+            await staff.reset_staff(ports, passwords, email=email, password=password)
+            print(f"{email} may sign in with the new password and set up a second factor; all sign-ins have ended")
+        elif given.act == "disable":
+            await staff.disable_staff(ports, email=email)
+            print(f"{email} may not sign in any more; all sign-ins have ended")
+        else:
+            await staff.enable_staff(ports, email=email)
+            print(f"{email} may sign in again")
     except Refused as refusal:
         for fault in refusal.faults:
             print(render(DEFAULT_LOCALE, fault.key, fault.params), file=sys.stderr)
@@ -208,7 +227,6 @@ async def _add_staff(settings: Settings, given: argparse.Namespace, password: st
     finally:
         passwords.close()
         await ports.processor.close()
-    print(f"{given.email} may sign in; outside the sandbox only to set up a second factor at first")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m bench [account-read] [call-charge] [live]`, all of them when none is named.
+"""Run the benchmarks: `python -m bench [account-read] [call-charge] [sign-ins] [live]`, all of them when none is named.
 
 PEERS names the folder of other servers to measure in the same run; ACCOUNTS, ROUNDS and SECONDS say how much is done.
 """
@@ -14,22 +14,20 @@ from pathlib import Path
 
 import uvloop
 
-from bench import account_read, call_charge, live
+from bench import account_read, beside_sign_ins, call_charge, live
 from bench.peers import Peers
 from bench.seed import Seeded, check_ledger, seed
 from tests.live_servers import LiveServer, live_server
 from tests.servers import drop_database, postgres_server
 
-NAMES = ("account-read", "call-charge", "live")
+NAMES = ("account-read", "call-charge", "sign-ins", "live")
 DATABASE = "bench_product"
 
 
 def main() -> None:
     """Measure what is named and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the service; nothing is judged.")
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="account-read, call-charge, live; all when none is named"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all when none is named")
     parser.add_argument("--accounts", type=int, default=int(os.environ.get("ACCOUNTS") or 5_000))
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS") or 5))
     parser.add_argument("--seconds", type=int, default=3, help="that a round lasts")
@@ -64,6 +62,9 @@ def _measure(name: str, seeded: Seeded, work: Path, peers: Peers | None, given: 
 
     if name == "live":
         return uvloop.run(live.measure(serve, seeded, peers))
+    if name == "sign-ins":
+        with serve() as server:
+            return uvloop.run(beside_sign_ins.measure(server, seeded, given.rounds, given.seconds))
     measure = account_read.measure if name == "account-read" else call_charge.measure
     with serve() as server:
         return uvloop.run(measure(server, seeded, work, peers, given.rounds, given.seconds))

@@ -67,11 +67,12 @@ async def clients(port: int, count: int) -> Any:
 
 
 def graphql_request(port: int, token: str, body: bytes | dict[str, Any]) -> bytes:
-    """Return the bytes of a GraphQL request."""
+    """Return the bytes of a GraphQL request; without a token, of somebody who is signed out."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     head = (
         f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {token}\r\nContent-Length: {len(content)}\r\n\r\n"
+        f"{authorization}Content-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
 

@@ -132,12 +132,13 @@ def live_server(folder: Path, *options: str, **settings: str) -> Iterator[LiveSe
         server.stop()
 
 
-def run_command(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def run_command(folder: Path, *arguments: str, typed: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end; SQLite in `folder` with the sandbox on unless `settings` say otherwise."""
     return subprocess.run(
         [sys.executable, "-m", "api", *arguments],
         cwd=folder,
         env=environment({"DATABASE_URL": f"sqlite://{folder}/app.sqlite3", **settings}),
+        input=typed,
         capture_output=True,
         text=True,
         timeout=START_SECONDS_MAX,

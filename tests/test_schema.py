@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -19,6 +21,14 @@ from graphql import (
 )
 
 ROOT = Path(__file__).parents[1]
+SECRET = re.compile("password|passcode|answer|secret|hash", re.IGNORECASE)
+TOLD = {
+    "Security.passwordChangedAt",
+    "SignUpRequirements.passcodeLength",
+    "SignUpRequirements.passwordMinLength",
+    "SignUpRequirements.passwordRules",
+}
+"""What is named after a secret and yet may be read: rules about it, and when it was changed."""
 
 
 def described(schema: GraphQLSchema) -> Iterator[tuple[str, str | None]]:
@@ -46,6 +56,22 @@ def test_the_committed_schema_is_the_one_that_is_served() -> None:
     ).stdout
 
     assert printed == (ROOT / "schema.graphql").read_text(), "write it with: make schema"
+
+
+@pytest.mark.row("Q9", "P4")
+@pytest.mark.rule("9")
+def test_no_secret_of_a_holder_can_be_read_back() -> None:
+    schema = build_schema((ROOT / "schema.graphql").read_text())
+
+    named = {
+        f"{name}.{key}"
+        for name, kind in schema.type_map.items()
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) and name != "Mutation"
+        for key in kind.fields
+        if SECRET.search(key)
+    }
+
+    assert named == TOLD
 
 
 def test_everything_in_the_schema_is_described() -> None:

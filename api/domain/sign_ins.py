@@ -49,6 +49,8 @@ class SignInData(NamedTuple):
     challenge_lifetime: timedelta
     challenge_tries_max: int
     recovery_codes: int
+    turns_max: int
+    turn_wait: timedelta
 
 
 @cache
@@ -60,4 +62,6 @@ def sign_in_data() -> SignInData:
         challenge_lifetime=timedelta(minutes=data["challenges"]["minutes"]),
         challenge_tries_max=data["challenges"]["tries_max"],
         recovery_codes=data["recovery_codes"]["count"],
+        turns_max=data["turns"]["there_max"],
+        turn_wait=timedelta(seconds=data["turns"]["seconds"]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.adapters.database import read_time
+from api.adapters.database import read_time, read_uuid
 from api.context import Context
 from api.schema.sign_ups import SessionPayload
 from api.services.sign_in_begins import SignedIn
@@ -18,7 +18,8 @@ async def hand_over(context: Context, begun: SignedIn) -> SessionPayload:
     if not begun.sign_in["in_browser"] or connection.cookie is None:
         return SessionPayload.of(begun)
     if connection.from_cookie and context.viewer is not None:
-        await sign_out(context.ports, context.viewer, everywhere=False)
+        account_id = read_uuid(begun.account["id"]) if begun.account else None
+        await sign_out(context.ports, context.viewer, everywhere=False, replaced_by=account_id)
     lasts = read_time(begun.sign_in["expires_at"]) - context.ports.now()
     connection.cookie.give(begun.token, int(lasts.total_seconds()))
     return SessionPayload.of(begun, by_cookie=True)

@@ -16,6 +16,7 @@ from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.guesses import Guess
 from api.domain.sign_ins import sign_in_data
 from api.services.activity import note_failure
+from api.services.notices import note_and_notify, queue_notice
 from api.services.owners import Owner, lock_owner, owner_of_id
 from api.services.second_factors import use_code
 from api.services.sign_in_begins import SignedIn, begin
@@ -88,8 +89,20 @@ async def _finish(ports: Ports, owner: Owner, kept: Row, code: str, client_addre
         raise Refused(_INVALID)
     if not await execute("delete from challenges where id = $1", read_uuid(kept["id"])):
         raise Refused(_INVALID)
-    if not await use_code(ports, owner.id, code):
+    used = await use_code(ports, owner.id, code)
+    if used is None:
         raise Refused(_WRONG)
     await guessed_right(ports, owner.email_key, client_address, Guess.TOTP)
     bearer = Bearer(owner.id, owner.is_staff, kept["device"], Channel(kept["channel"]), bool(kept["in_browser"]))
+    if used.recovery_codes_left is not None:
+        await _tell_of_recovery_code(ports, bearer, row, used.recovery_codes_left)
     return await begin(ports, bearer, row)
+
+
+async def _tell_of_recovery_code(ports: Ports, bearer: Bearer, owner: Row, left: int) -> None:
+    """Note and mail that a recovery code was used: whoever has the phone at hand does not need one."""
+    params = {"left": str(left)}
+    if bearer.is_staff:
+        await queue_notice(ports, owner, "recovery_code_used", uuid7(), params=params)
+    else:
+        await note_and_notify(ports, owner, "recovery_code_used", channel=bearer.channel, params=params)

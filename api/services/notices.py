@@ -44,7 +44,7 @@ async def note_and_notify(
     """Note an act that changes what protects an account, and mail its notice, within the transaction under way.
 
     There are texts for: password_changed, passcode_changed, security_questions_changed, password_reset,
-    second_factor_added, second_factor_removed, email_change_asked and email_changed.
+    second_factor_added, second_factor_removed, recovery_code_used, email_change_asked and email_changed.
     """
     event_id = await note(ports, read_uuid(account["id"]), action, channel=channel, actor=actor, params=params)
     await queue_notice(ports, account, action, event_id, params=params)

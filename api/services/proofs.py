@@ -39,17 +39,19 @@ async def prove_password(
     an open sign-in overcomes their lock. A right one ends the count, unless a second factor protects the account, whose
     codes could be guessed for ever otherwise. Raises Refused with `path` as its
     path: INVALID_CREDENTIALS, noted among the account's activity; TOO_LONG or INVALID for what no account could have.
-    And RATE_LIMITED or LOCKED, and then the password is not looked at; REAUTHENTICATION_REQUIRED when there is nobody.
+    And RATE_LIMITED or LOCKED, and then the password is not looked at; UNAVAILABLE, and then nothing is counted;
+    REAUTHENTICATION_REQUIRED when there is nobody.
     """
     refuse_if(fault.under(path) for fault in _shape_faults(password))
     owner = await owner_of_id(viewer.owner_id)
     if owner is None:
         raise Refused(_NOBODY)
-    await guess(ports, owner.email_key, client_address, Guess.PROOF)
-    if not await passwords.check_password(password, owner.password_hash):
-        await note_failure(ports, owner.email_key, viewer.account_id, "password_refused", channel=viewer.channel)
-        raise Refused(Fault(ErrorCode.INVALID_CREDENTIALS, "security.password_wrong", (path,)))
-    await _take_back(ports, owner, client_address)
+    async with passwords.attempt(owner.email_key):
+        await guess(ports, owner.email_key, client_address, Guess.PROOF)
+        if not await passwords.check_password(password, owner.password_hash):
+            await note_failure(ports, owner.email_key, viewer.account_id, "password_refused", channel=viewer.channel)
+            raise Refused(Fault(ErrorCode.INVALID_CREDENTIALS, "security.password_wrong", (path,)))
+        await _take_back(ports, owner, client_address)
     return Proof(owner, viewer.sign_in_id, viewer.channel)
 
 

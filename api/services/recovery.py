@@ -112,15 +112,16 @@ async def reset_password(
     )
     weaknesses = password_faults(new_password, email=reset["email"], is_common=is_common)
     refuse_if([fault.under("input", "newPassword") for fault in weaknesses] + _answers_faults(answers, kept))
-    await guess(ports, email_key, client_address, Guess.SECURITY_ANSWERS)
-    sets = await _count_set(ports, read_uuid(reset["id"]))
-    if sets is None:
-        raise Refused(_OVER)
-    if not await _all_fit(passwords, answers, kept):
-        if sets >= recovery_data().answer_sets:
-            await _stop(ports, read_uuid(reset["id"]), reset)
-        raise Refused(_WRONG_ANSWERS)
-    password_hash = await passwords.hash_password(new_password)
+    async with passwords.attempt(email_key):
+        await guess(ports, email_key, client_address, Guess.SECURITY_ANSWERS)
+        sets = await _count_set(ports, read_uuid(reset["id"]))
+        if sets is None:
+            raise Refused(_OVER)
+        if not await _all_fit(passwords, answers, kept):
+            if sets >= recovery_data().answer_sets:
+                await _stop(ports, read_uuid(reset["id"]), reset)
+            raise Refused(_WRONG_ANSWERS)
+        password_hash = await passwords.hash_password(new_password, in_attempt=True)
     await _store(ports, read_uuid(reset["id"]), account_id, email_key, password_hash, client_address)
 
 

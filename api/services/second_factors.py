@@ -75,14 +75,20 @@ async def disable(
     await _disable(ports, proof, code, client_address)
 
 
-async def use_code(ports: Ports, owner_id: UUID, code: str) -> bool:
-    """Use up a code within the transaction under way; tell whether it was right and not used before.
+class UsedCode(NamedTuple):
+    """A code that was right: `recovery_codes_left` after a recovery code, None after one that the app showed."""
+
+    recovery_codes_left: int | None = None
+
+
+async def use_code(ports: Ports, owner_id: UUID, code: str) -> UsedCode | None:
+    """Use up a code within the transaction under way; None when it was wrong or used before.
 
     A TOTP code is of a later time step than the last one used; a recovery code works once.
     """
     factor = await _factor(owner_id, " for update")
     if factor is None or len(code) > _CODE_LENGTH_MAX:
-        return False
+        return None
     secret = unseal(ports.secrets, _PURPOSE, factor["sealed_secret"], owner=str(owner_id))
     step = matching_step(secret.plain, code, ports.machine_seconds(), after=int(factor["last_step"]))
     if step is None:
@@ -92,7 +98,13 @@ async def use_code(ports: Ports, owner_id: UUID, code: str) -> bool:
         # So that the old key may be dropped once everybody has signed in.
         sealed = seal(ports.secrets, _PURPOSE, secret.plain, owner=str(owner_id))
         await execute("update second_factors set sealed_secret = $1 where owner = $2", sealed, owner_id)
-    return True
+    return UsedCode()
+
+
+async def forget_factor(owner_id: UUID) -> None:
+    """Drop the factor, its recovery codes and the sign-ins that wait for a code, within the transaction under way."""
+    await _forget(owner_id)
+    await execute("delete from challenges where owner = $1", owner_id)
 
 
 async def _counted(ports: Ports, viewer: Viewer, client_address: str) -> Owner:
@@ -174,7 +186,7 @@ async def _forget(owner_id: UUID) -> None:
     await execute("delete from second_factors where owner = $1", owner_id)
 
 
-async def _use_recovery_code(ports: Ports, owner_id: UUID, code: str) -> bool:
+async def _use_recovery_code(ports: Ports, owner_id: UUID, code: str) -> UsedCode | None:
     typed = "".join(character for character in code.upper() if character.isalnum())
     for digest in ports.secrets.digests(_CODE_PURPOSE, str(owner_id), typed):
         used = await execute(
@@ -182,8 +194,11 @@ async def _use_recovery_code(ports: Ports, owner_id: UUID, code: str) -> bool:
             ports.now(), owner_id, digest.hex(),
         )  # fmt: skip
         if used:
-            return True
-    return False
+            left = await fetch_one(
+                "select count(*) as n from recovery_codes where owner = $1 and used_at is null", owner_id
+            )
+            return UsedCode(int(left["n"]) if left else 0)
+    return None
 
 
 def _new_code() -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from api.adapters.database import Row, fetch, fetch_one, read_time, transactional
 from api.adapters.ports import Ports
-from api.auth.emails import normalise_email
+from api.auth.emails import Email, normalise_email
 from api.auth.limits import Limit, client_of, count_try, guess, guessed_right
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import Bearer, Viewer
@@ -51,11 +51,23 @@ async def sign_in(
     Raises Refused: INVALID_CREDENTIALS, with the same work done whether the address is unknown, its account is not
     open or the password is wrong; EMAIL_NOT_VERIFIED for the password of the newest sign-up that waits, also where the
     address is taken, or whoever signs up could find that out;
-    RATE_LIMITED or LOCKED, and then no password is looked at; TOO_LONG or INVALID for what no account could have.
+    RATE_LIMITED or LOCKED, and then no password is looked at; TOO_LONG or INVALID for what no account could have;
+    UNAVAILABLE under too much load, and then nothing is counted.
     `in_browser`: the token will go into a cookie, and the channel is WEB whatever is given.
     """
     refuse_if(fault.under("input") for fault in _input_faults(password, channel))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
+    async with passwords.attempt(address.key if address else None):
+        owner = await _who_gave(ports, passwords, address, password, channel, client_address)
+        # A cookie is a browser's, and lasts no longer than a browser's sign-in, whatever the client says it is.
+        bearer = Bearer(owner.id, owner.is_staff, _plain(device), Channel.WEB if in_browser else channel, in_browser)
+        return await _begin(ports, owner, bearer, client_address)
+
+
+async def _who_gave(
+    ports: Ports, passwords: Passwords, address: Email | None, password: str, channel: Channel, client_address: str
+) -> Owner:
+    """Return whose password this is; counted before it is looked at."""
     owner = waiting = None
     if address is None:
         await count_try(ports, (Limit.GUESSES_PER_CLIENT, client_of(client_address)))
@@ -72,16 +84,15 @@ async def sign_in(
             account_id = owner.id if owner and not owner.is_staff else None
             await note_failure(ports, address.key, account_id, "sign_in_failed", channel=channel)
         raise Refused(_WRONG)
-    # A cookie is a browser's, and lasts no longer than a browser's sign-in, whatever the client says it is.
-    bearer = Bearer(owner.id, owner.is_staff, _plain(device), Channel.WEB if in_browser else channel, in_browser)
-    return await _begin(ports, owner, bearer, client_address)
+    return owner
 
 
 @transactional
-async def sign_out(ports: Ports, viewer: Viewer, *, everywhere: bool) -> None:
+async def sign_out(ports: Ports, viewer: Viewer, *, everywhere: bool, replaced_by: UUID | None = None) -> None:
     """End the viewer's sign-in, or all of the account's, and their sockets with them; a key's goes on.
 
-    A repeat changes nothing.
+    `replaced_by` is whose new sign-in takes its place in a browser, if one does: signing in anew is no signing out of
+    one's own account. A repeat changes nothing.
     """
     if viewer.owner_id is None:
         return
@@ -89,7 +100,7 @@ async def sign_out(ports: Ports, viewer: Viewer, *, everywhere: bool) -> None:
     if viewer.account_id is not None:
         await fetch_one("select id from accounts where id = $1 for update", viewer.account_id)
     ended = await end(ports, viewer.owner_id, sign_in_id, is_staff=viewer.staff is not None)
-    if ended and viewer.account_id is not None:
+    if ended and viewer.account_id is not None and viewer.account_id != replaced_by:
         action = "signed_out_everywhere" if everywhere else "signed_out"
         await note(ports, viewer.account_id, action, channel=viewer.channel)
 

@@ -1,4 +1,4 @@
-"""Members of staff: making their accounts. What they do is elsewhere."""
+"""Members of staff: making their accounts, and the way out for those who are locked or have lost their phone."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import execute, fetch_one, transactional
+from api.adapters.database import Row, execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import Email, normalise_email
+from api.auth.limits import forget_guesses
 from api.auth.passwords import Passwords
 from api.auth.passwords_common import is_common
 from api.domain.accounts import STAFF_ROLES, Role
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.passwords import password_faults
 from api.domain.texts import DEFAULT_LOCALE
+from api.services.notices import queue_notice
+from api.services.second_factors import forget_factor
+from api.services.sign_in_begins import end
 
 _TAKEN = Fault(ErrorCode.INVALID, "staff.email_taken", ("email",))
+_UNKNOWN = Fault(ErrorCode.NOT_FOUND, "staff.email_unknown", ("email",))
+_DISABLED = Fault(ErrorCode.INVALID_STATE, "staff.is_disabled", ("email",))
 
 
 async def add_staff(
@@ -40,6 +46,66 @@ async def add_staff(
     refuse_if(faults)
     assert address is not None
     await _add(ports, address, name, await passwords.hash_password(password), given)
+
+
+async def reset_staff(ports: Ports, passwords: Passwords, *, email: str, password: str) -> None:
+    """Give a member of staff a new password, and let them set up a second factor anew.
+
+    Their sign-ins end, the factor and its recovery codes are dropped, their wrong tries and a lock forgotten, and they
+    are told by mail. Raises Refused: what is wrong with the password; NOT_FOUND; INVALID_STATE for one who is disabled.
+    """
+    refuse_if(fault.under("password") for fault in password_faults(password, email=email, is_common=is_common))
+    await _reset(ports, email, await passwords.hash_password(password))
+
+
+@transactional
+async def disable_staff(ports: Ports, *, email: str) -> None:
+    """Let a member of staff in no more, at once; their address stays taken. A repeat changes nothing.
+
+    Raises Refused with NOT_FOUND.
+    """
+    row = await _lock(ports, email)
+    await execute(
+        "update staff_members set disabled_at = $1 where id = $2 and disabled_at is null",
+        ports.now(),
+        read_uuid(row["id"]),
+    )
+    await end(ports, read_uuid(row["id"]), None, is_staff=True)
+    await execute("delete from challenges where owner = $1", read_uuid(row["id"]))
+
+
+@transactional
+async def enable_staff(ports: Ports, *, email: str) -> None:
+    """Let a member of staff in again who was disabled, with the password and the factor they had. A repeat changes
+    nothing. Raises Refused with NOT_FOUND.
+    """
+    row = await _lock(ports, email)
+    await execute("update staff_members set disabled_at = null where id = $1", read_uuid(row["id"]))
+
+
+async def _lock(ports: Ports, email: str) -> Row:
+    address = normalise_email(email, allow_test_domains=ports.sandbox)
+    key = address.key if address else ""
+    row = await fetch_one("select * from staff_members where email_key = $1 for update", key)
+    if row is None:
+        raise Refused(_UNKNOWN)
+    return row
+
+
+@transactional
+async def _reset(ports: Ports, email: str, password_hash: str) -> None:
+    row, now = await _lock(ports, email), ports.now()
+    if row["disabled_at"] is not None:
+        raise Refused(_DISABLED)
+    staff_id = read_uuid(row["id"])
+    await execute(
+        "update staff_members set password_hash = $1, password_changed_at = $2 where id = $3",
+        password_hash, now, staff_id,
+    )  # fmt: skip
+    await end(ports, staff_id, None, is_staff=True)
+    await forget_factor(staff_id)
+    await forget_guesses(ports, row["email_key"])
+    await queue_notice(ports, row, "staff_reset", uuid7())
 
 
 @transactional

@@ -9,6 +9,7 @@ from api.adapters.mail import MailUnavailable, SmtpMailer, open_mailer
 from tests.adapters.postbox import MAIL, SENDER, Postbox, raw_server, refused, smtp_server
 
 
+@pytest.mark.row("S15")
 @pytest.mark.parametrize(
     "change",
     [

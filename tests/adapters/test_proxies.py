@@ -12,6 +12,7 @@ from api.settings import SettingsError, load_settings
 PROXIES = [ip_network(network) for network in ("10.0.0.0/8", "192.0.2.1", "2001:db8:1::/48")]
 
 
+@pytest.mark.row("L7")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("peer", ["198.51.100.7", "2001:db8:2::1", "11.0.0.1", "", "testclient", "/tmp/socket"])
 @pytest.mark.parametrize("claimed", [[], ["1.2.3.4"], ["1.2.3.4, 10.0.0.1"], ["10.0.0.1", "unknown"]])
@@ -25,6 +26,7 @@ def test_without_named_proxies_no_header_counts(claimed: list[str]) -> None:
     assert client_address("127.0.0.1", claimed, ()) == "127.0.0.1"
 
 
+@pytest.mark.row("L7")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize(
     "headers, client",

@@ -16,6 +16,7 @@ def key_of(text: str) -> str | None:
     return email.key if email else None
 
 
+@pytest.mark.row("S14")
 @pytest.mark.parametrize(
     "typed",
     [
@@ -33,6 +34,7 @@ def test_ways_of_typing_one_address_are_the_same_address(typed: str) -> None:
     assert key_of(typed) == "ann@example.com"
 
 
+@pytest.mark.row("S14")
 @pytest.mark.parametrize(
     "typed", ["an.n@example.com", "ann+calls@example.com", "ann@mail.example.com", "ann@exаmple.com"]
 )
@@ -85,6 +87,7 @@ REFUSED_EMAILS = [
 ]
 
 
+@pytest.mark.row("S15")
 @pytest.mark.parametrize("typed", REFUSED_EMAILS)
 def test_what_is_no_plain_address_is_refused(typed: str) -> None:
     assert normalise_email(typed, allow_test_domains=False) is None

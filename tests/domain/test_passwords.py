@@ -15,6 +15,13 @@ from api.domain.sign_up_data import sign_up_data
 from api.domain.texts import LOCALES, catalogue, render
 
 EMAIL = "jane.doe@example.com"
+# Of the best-known lists of breached passwords.
+WORDS = (
+    "Password Welcome Qwerty Iloveyou Sunshine Princess Football Baseball Superman Charlie Dragon Monkey "
+    "Letmein Shadow Master Freedom Whatever Jennifer Hunter Michelle Liverpool Chelsea Arsenal Batman Samsung "
+    "Computer Starwars Summer Winter Spring Autumn Ashley Daniel Jessica Pokemon Chocolate Butterfly Purple "
+    "Cookie Secret Thomas Robert Nicole Anthony Matthew Andrew Joshua Killer George Hannah "
+)
 PRODUCT_WORDS = sign_up_data().own_words
 
 
@@ -33,6 +40,7 @@ def names_of(password: str, email: str = EMAIL) -> set[str]:
     return {fault.key.removeprefix("sign_ups.password_") for fault in faults_of(password, email)}
 
 
+@pytest.mark.row("S3")
 @pytest.mark.rule("2")
 @pytest.mark.parametrize(
     "password",
@@ -55,6 +63,7 @@ def test_a_password_of_any_printable_characters_is_taken(password: str) -> None:
     assert faults_of(password) == []
 
 
+@pytest.mark.row("S1", "S2", "S8")
 @pytest.mark.rule("2")
 @pytest.mark.parametrize(
     "password, names",
@@ -97,6 +106,7 @@ def test_a_password_has_at_most_128_characters() -> None:
     assert (fault.code, fault.key) == (ErrorCode.TOO_LONG, "sign_ups.password_too_long")
 
 
+@pytest.mark.row("S4")
 @pytest.mark.rule("2")
 @pytest.mark.parametrize("password", ["Kx7" + "a" * 1_000_000, "\ufdfa" * 128, "\x00" * 1_000_000])
 def test_a_password_that_is_too_long_is_refused_before_anything_else_is_done_with_it(password: str) -> None:
@@ -120,6 +130,7 @@ def test_a_password_holds_no_character_that_cannot_be_seen_or_stored(place: str,
     assert (fault.code, fault.key) == (ErrorCode.INVALID, "sign_ups.password_unprintable")
 
 
+@pytest.mark.row("S10")
 @pytest.mark.rule("2")
 @pytest.mark.parametrize(
     "password, email",
@@ -149,6 +160,7 @@ def test_a_name_too_short_to_mean_anything_or_none_at_all_refuses_nothing(email:
     assert names_of("Johannesburg a7 xo", email) == set()
 
 
+@pytest.mark.row("S10")
 @pytest.mark.rule("2")
 @pytest.mark.parametrize("word", PRODUCT_WORDS)
 @pytest.mark.parametrize("form", ["{}2026!", "Xy7 {}", "7{}Q"])
@@ -158,6 +170,7 @@ def test_a_password_does_not_hold_what_the_service_is_called(form: str, word: st
     assert "holds_own_word" in names_of(form.format(spaced))
 
 
+@pytest.mark.row("S9")
 @pytest.mark.rule("2")
 @pytest.mark.parametrize(
     "password",
@@ -179,6 +192,13 @@ def test_a_password_does_not_hold_what_the_service_is_called(form: str, word: st
 )
 def test_a_password_that_guessers_try_early_is_common(password: str) -> None:
     assert is_common(password)
+
+
+@pytest.mark.row("S9")
+@pytest.mark.rule("2")
+@pytest.mark.parametrize("word", WORDS.split())
+def test_a_word_that_many_choose_is_no_better_with_a_capital_and_a_number(word: str) -> None:
+    assert names_of(f"{word}123") == {"too_common"}
 
 
 @pytest.mark.rule("2")
@@ -207,6 +227,7 @@ def test_any_text_can_be_asked_about(password: str) -> None:
     assert isinstance(faults_of(password), list)
 
 
+@pytest.mark.row("S7")
 @given(st.text(max_size=40))
 def test_each_way_to_encode_the_same_text_is_the_same_password(password: str) -> None:
     forms = {unicodedata.normalize(form, password) for form in ("NFC", "NFD", "NFKC", "NFKD")}
@@ -219,6 +240,7 @@ def test_case_and_outer_spaces_make_another_password(other: str) -> None:
     assert normalise_password(other) != normalise_password("Kx7mqwLp")
 
 
+@pytest.mark.row("S5")
 def test_passwords_that_differ_late_stay_different() -> None:
     assert normalise_password("K" * 127 + "x") != normalise_password("K" * 127 + "y")
 

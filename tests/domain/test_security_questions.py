@@ -63,6 +63,7 @@ def test_more_than_three_are_refused_without_a_look_at_each(count: int) -> None:
     assert (fault.code, fault.key, fault.path) == (ErrorCode.INVALID, "sign_ups.answers_wrong_count", ())
 
 
+@pytest.mark.row("Q8")
 @pytest.mark.rule("3")
 def test_a_question_chosen_twice_is_told_where_it_is_repeated() -> None:
     faults = faults_of(GOOD[0], ("first_pet", "Waffles"), ("first_pet", "Domino"))
@@ -78,6 +79,7 @@ def test_a_question_that_is_not_offered_is_refused(code: str) -> None:
     assert with_first("Biscuit", code) == [(ErrorCode.INVALID, "sign_ups.question_unknown", ("0", "questionCode"))]
 
 
+@pytest.mark.row("Q7")
 @pytest.mark.rule("3")
 @pytest.mark.parametrize("same", ["Biscuit", "BISCUIT", "  biscuit ", "Biscuit!", "Bíscuit"])
 def test_two_answers_that_count_as_the_same_are_refused(same: str) -> None:
@@ -85,6 +87,7 @@ def test_two_answers_that_count_as_the_same_are_refused(same: str) -> None:
     assert (fault.code, fault.path) == (ErrorCode.DUPLICATE_CHOICE, ("1", "answer"))
 
 
+@pytest.mark.row("Q7")
 @pytest.mark.rule("3")
 @pytest.mark.parametrize(
     "answer, code, key",
@@ -126,6 +129,7 @@ def test_an_answer_is_taken_or_refused(answer: str, code: ErrorCode | None, key:
     assert with_first(answer) == expected
 
 
+@pytest.mark.row("Q7")
 @pytest.mark.rule("3")
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("code", sign_up_data().questions_offered)
@@ -162,6 +166,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ]
 
 
+@pytest.mark.row("Q6")
 @pytest.mark.parametrize(
     "typed",
     [
@@ -199,5 +204,6 @@ def test_any_text_can_be_given_as_an_answer_without_a_fault_of_ours(answer: str)
     assert isinstance(with_first(answer), list)
 
 
+@pytest.mark.row("Q9")
 def test_an_answer_does_not_show_itself_in_logs() -> None:
     assert "Biscuit" not in repr(SecurityAnswer("first_pet", "Biscuit"))

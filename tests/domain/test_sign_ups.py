@@ -194,6 +194,7 @@ def test_an_empty_passcode_is_missing() -> None:
     assert told(passcode_faults("")) == [(ErrorCode.REQUIRED, "errors.required", "")]
 
 
+@pytest.mark.row("P1")
 @pytest.mark.rule("4")
 def test_one_digit_four_times_and_runs_are_too_easy_and_few_others_are() -> None:
     ring = "01234567890"

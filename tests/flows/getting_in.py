@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from api.auth.limits import guess
 from api.domain.agreements import AgreementKind, current_version
+from api.domain.guesses import Guess
 from tests.flows.conftest import Service
 
 ERRORS = "errors { __typename code message path ... on RateLimitedError { retryAfterSeconds } }"
@@ -74,6 +77,14 @@ async def customer(service: Service, email: str = EMAIL) -> str:
     assert await verify(service, (await service.links(email))[0]) == []
     token: str = (await sign_in(service, email))["token"]
     return token
+
+
+async def lock(service: Service, email: str = EMAIL) -> None:
+    """Try as often as it takes to lock the account, each time after the wait, from one client after another."""
+    for n in range(100):
+        await guess(service.ports, email, f"192.0.2.{n}", Guess.PASSWORD)
+        await service.advance(timedelta(hours=1))
+        await service.ask(ME)
 
 
 def codes(payload: dict[str, Any]) -> list[str]:

@@ -85,6 +85,7 @@ async def test_signing_out_is_noted_once(service: Service) -> None:
     assert (await actions(service, await from_device(service, "")))[1] == "signed_out_everywhere"
 
 
+@pytest.mark.row("L14")
 @pytest.mark.rule("10")
 async def test_a_stranger_cannot_fill_the_list_with_wrong_passwords(service: Service) -> None:
     token = await customer(service)
@@ -98,6 +99,7 @@ async def test_a_stranger_cannot_fill_the_list_with_wrong_passwords(service: Ser
     assert (await actions(service, token)).count("sign_in_failed") == 11
 
 
+@pytest.mark.row("L1")
 @pytest.mark.rule("7")
 async def test_a_wrong_password_for_an_unknown_address_costs_the_same_and_is_noted_nowhere(service: Service) -> None:
     await customer(service)
@@ -111,6 +113,7 @@ async def test_a_wrong_password_for_an_unknown_address_costs_the_same_and_is_not
     assert len(await fetch("select id from guess_counters where subject like 'failures_noted%'")) == 2
 
 
+@pytest.mark.row("T15")
 @pytest.mark.rule("10")
 async def test_an_act_is_found_by_its_id_by_its_holder_and_by_nobody_else(service: Service) -> None:
     token, strangers = await customer(service), await customer(service, "bob@mail.test")
@@ -140,6 +143,7 @@ async def test_the_list_is_read_in_pages(service: Service) -> None:
     assert len(everything) == 6
 
 
+@pytest.mark.row("L14")
 @pytest.mark.rule("10")
 async def test_a_sign_in_from_a_new_device_is_told_by_mail_and_from_a_known_one_not(service: Service) -> None:
     await customer(service)

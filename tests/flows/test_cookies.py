@@ -12,7 +12,8 @@ from api.app import create_app
 from api.settings import Settings
 from tests.flows.conftest import Service
 from tests.flows.doors import ORIGIN, Browser, open_socket
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_IN, SIGN_OUT, customer
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_IN, SIGN_OUT, customer, sign_in
+from tests.flows.own_account import actions
 
 WANTED = {"x-session": "cookie"}
 CREDENTIALS = {"input": {"email": EMAIL, "password": PASSWORD}}
@@ -84,6 +85,7 @@ async def test_without_asking_for_it_nobody_gets_a_cookie(service: Service) -> N
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.row("T11", "T14")
 @pytest.mark.parametrize("origin", EVIL)
 async def test_a_cookie_beside_another_origin_or_none_is_refused(service: Service, origin: str | None) -> None:
     browser = await signed_in(service)
@@ -100,6 +102,7 @@ async def test_a_cookie_beside_another_origin_or_none_is_refused(service: Servic
     assert await who(browser) == EMAIL
 
 
+@pytest.mark.row("T14")
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 async def test_what_a_form_could_send_is_refused(service: Service, content_type: str) -> None:
     browser = await signed_in(service)
@@ -157,6 +160,21 @@ async def test_signing_in_again_replaces_the_cookie_and_ends_the_old_one(service
     assert await who(browser) is None
 
 
+async def test_signing_in_again_is_no_signing_out_unless_it_was_somebody_else(service: Service) -> None:
+    browser = await signed_in(service)
+    bobs = await customer(service, "bob@mail.test")
+    anns = (await sign_in(service))["token"]
+
+    await browser.ask(SIGN_IN, CREDENTIALS, headers=WANTED)
+    again = await actions(service, anns)
+    await browser.ask(SIGN_IN, {"input": {"email": "bob@mail.test", "password": PASSWORD}}, headers=WANTED)
+
+    assert "signed_out" not in again
+    assert (await actions(service, anns)).count("signed_out") == 1
+    assert "signed_out" not in await actions(service, bobs)
+
+
+@pytest.mark.row("L12")
 async def test_a_cookie_that_was_planted_before_signing_in_is_never_adopted(service: Service) -> None:
     await customer(service)
     browser = Browser(service)
@@ -168,6 +186,7 @@ async def test_a_cookie_that_was_planted_before_signing_in_is_never_adopted(serv
     assert await who(browser) == EMAIL
 
 
+@pytest.mark.row("T11")
 @pytest.mark.parametrize("origin, email", [(ORIGIN, EMAIL), (None, None)])
 async def test_a_socket_takes_the_cookie_beside_an_allowed_origin_only(
     service: Service, origin: str | None, email: str | None
@@ -182,6 +201,7 @@ async def test_a_socket_takes_the_cookie_beside_an_allowed_origin_only(
     assert (me and me["email"]) == email
 
 
+@pytest.mark.row("T11")
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://calls.example.evil.example"])
 async def test_a_socket_of_another_origin_is_refused_before_it_opens(service: Service, origin: str) -> None:
     browser = await signed_in(service)
@@ -199,6 +219,7 @@ async def test_a_stale_cookie_leaves_a_socket_signed_out(service: Service) -> No
         assert (await socket.ask(ME))["payload"]["data"] == {"me": None}
 
 
+@pytest.mark.row("L15")
 async def test_the_token_in_the_query_string_is_nobody(service: Service) -> None:
     token = await customer(service)
     browser = Browser(service)
@@ -211,6 +232,7 @@ async def test_the_token_in_the_query_string_is_nobody(service: Service) -> None
     assert answer.json() == {"data": {"me": None}}
 
 
+@pytest.mark.row("L16")
 async def test_no_answer_of_the_door_may_be_stored(service: Service) -> None:
     browser = await signed_in(service)
 

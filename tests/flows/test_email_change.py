@@ -40,6 +40,7 @@ async def changed(service: Service) -> str:
     return token
 
 
+@pytest.mark.row("E1")
 @pytest.mark.rule("10")
 async def test_the_address_is_not_changed_without_the_password(service: Service) -> None:
     token = await customer(service)
@@ -51,6 +52,7 @@ async def test_the_address_is_not_changed_without_the_password(service: Service)
     assert (await service.ask(PENDING, token=token))["me"]["pendingEmail"] is None
 
 
+@pytest.mark.row("S15")
 async def test_what_is_no_address_is_refused(service: Service) -> None:
     token = await customer(service)
 
@@ -59,6 +61,7 @@ async def test_what_is_no_address_is_refused(service: Service) -> None:
     assert [(error["code"], error["path"]) for error in payload["errors"]] == [("INVALID", ["newEmail"])]
 
 
+@pytest.mark.row("E2")
 @pytest.mark.rule("5")
 async def test_until_it_is_confirmed_the_old_address_signs_in_and_gets_the_mails(service: Service) -> None:
     token = await customer(service)
@@ -73,6 +76,7 @@ async def test_until_it_is_confirmed_the_old_address_signs_in_and_gets_the_mails
     assert "Ann" not in confirm.text
 
 
+@pytest.mark.row("E2")
 @pytest.mark.rule("5")
 async def test_once_it_is_confirmed_the_new_address_signs_in_and_the_old_one_no_more(service: Service) -> None:
     token = await changed(service)
@@ -83,6 +87,7 @@ async def test_once_it_is_confirmed_the_new_address_signs_in_and_the_old_one_no_
     assert (await actions(service, token))[:2] == ["signed_in", "email_changed"]
 
 
+@pytest.mark.row("E3")
 @pytest.mark.rule("10")
 async def test_the_old_address_is_told_when_it_is_asked_for_and_when_it_is_done(service: Service) -> None:
     await changed(service)
@@ -95,6 +100,7 @@ async def test_the_old_address_is_told_when_it_is_asked_for_and_when_it_is_done(
         assert "verify?token" not in mail.text
 
 
+@pytest.mark.row("E4")
 @pytest.mark.rule("7")
 async def test_a_free_a_taken_and_the_own_address_are_answered_alike(service: Service) -> None:
     token = await customer(service)
@@ -105,6 +111,7 @@ async def test_a_free_a_taken_and_the_own_address_are_answered_alike(service: Se
     assert answers == [ACCEPTED] * 3
 
 
+@pytest.mark.row("E4")
 @pytest.mark.rule("7")
 async def test_a_taken_address_looks_as_if_it_waited_and_only_its_owner_learns_more(service: Service) -> None:
     token = await customer(service)
@@ -131,6 +138,7 @@ async def test_asking_for_the_own_address_takes_a_change_back(service: Service) 
     assert await verify(service, (await service.links(NEW))[0]) == ["TOKEN_INVALID"]
 
 
+@pytest.mark.row("E5")
 @pytest.mark.rule("5")
 async def test_of_two_accounts_that_confirm_one_address_at_once_the_first_has_it(service: Service) -> None:
     emails = (EMAIL, "bob@mail.test")
@@ -147,6 +155,7 @@ async def test_of_two_accounts_that_confirm_one_address_at_once_the_first_has_it
     assert len(keys & set(emails)) == 1
 
 
+@pytest.mark.row("E5")
 @pytest.mark.rule("5")
 async def test_an_address_that_got_an_account_meanwhile_is_not_taken_from_it(service: Service) -> None:
     token = await customer(service)
@@ -167,6 +176,7 @@ async def test_sign_ups_that_wait_at_the_address_end_when_it_is_confirmed(servic
     assert await verify(service, of_sign_up) == ["TOKEN_INVALID"]
 
 
+@pytest.mark.row("E6")
 @pytest.mark.rule("5")
 async def test_a_newer_change_ends_the_older_link(service: Service) -> None:
     token = await customer(service)
@@ -177,6 +187,7 @@ async def test_a_newer_change_ends_the_older_link(service: Service) -> None:
     assert await verify(service, (await service.links("ana@mail.test"))[0]) == []
 
 
+@pytest.mark.row("S18")
 @pytest.mark.rule("5")
 async def test_a_link_works_once_even_when_it_is_followed_twice_at_once(service: Service) -> None:
     token = await customer(service)
@@ -200,6 +211,7 @@ async def test_a_link_is_too_old_after_24_hours(service: Service) -> None:
     assert (await service.ask(PENDING, token=token))["me"] == {"email": EMAIL, "pendingEmail": None}
 
 
+@pytest.mark.row("T3")
 @pytest.mark.rule("10")
 async def test_a_link_followed_elsewhere_ends_all_sign_ins(service: Service) -> None:
     tokens = [await customer(service), (await sign_in(service))["token"]]
@@ -210,6 +222,7 @@ async def test_a_link_followed_elsewhere_ends_all_sign_ins(service: Service) -> 
     assert [(await service.ask(ME, token=token))["me"] for token in tokens] == [None, None]
 
 
+@pytest.mark.row("T3")
 @pytest.mark.rule("10")
 async def test_a_link_followed_by_a_sign_in_ends_the_others_and_their_sockets(service: Service) -> None:
     here, there = await customer(service), (await sign_in(service))["token"]
@@ -232,6 +245,7 @@ async def test_a_link_followed_by_a_sign_in_ends_the_others_and_their_sockets(se
     assert (await service.ask(ME, token=there))["me"] is None
 
 
+@pytest.mark.row("R19")
 @pytest.mark.rule("6")
 async def test_a_reset_under_way_ends_when_the_address_is_changed(service: Service) -> None:
     token = await customer(service)

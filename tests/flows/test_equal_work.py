@@ -73,6 +73,7 @@ async def work_of(counting: tuple[Service, CountingPasswords], call: str, email:
     return passwords.hashes - before, [shape(text) for text in statements.texts]
 
 
+@pytest.mark.row("S12", "L1", "R2")
 @pytest.mark.rule("7")
 @pytest.mark.parametrize("call", CALLS)
 async def test_known_and_unknown_addresses_take_the_same_work(
@@ -103,6 +104,7 @@ async def test_a_taken_address_that_was_signed_up_for_takes_the_work_of_a_free_o
     assert await work_of(counting, call, EMAIL) == await work_of(counting, call, UNKNOWN)
 
 
+@pytest.mark.row("L1", "R2")
 @pytest.mark.rule("7")
 @pytest.mark.parametrize("call", ["signIn", "resendVerificationEmail", "requestPasswordReset"])
 async def test_an_address_that_waits_for_its_link_takes_the_same_work(

@@ -22,6 +22,7 @@ async def only_error(service: Service, document: str, **asked: Any) -> Any:
     return error
 
 
+@pytest.mark.row("L17")
 @pytest.mark.parametrize(
     "language, message",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
@@ -10,11 +11,14 @@ import pytest
 from api.adapters.database import execute, fetch
 from api.auth import limits
 from api.auth.limits import guess, guessed_right
+from api.auth.passwords import WAITING_MAX
 from api.domain.faults import ErrorCode, Refused
 from api.domain.guesses import Guess
-from tests.flows.conftest import Service
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, sign_in, verify
-from tests.flows.own_account import REAUTHENTICATE, change_email
+from api.domain.sign_ins import sign_in_data
+from tests.flows.conftest import SECONDS_MAX, Service
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, lock, sign_in, verify
+from tests.flows.own_account import REAUTHENTICATE, change_email, change_password
+from tests.flows.resets import WRONG_ANSWERS, reset, verified
 
 CLIENT = "203.0.113.5"
 
@@ -36,14 +40,7 @@ async def tried(service: Service, kind: Guess, email: str = EMAIL, client: str =
     return []
 
 
-async def lock(service: Service, email: str = EMAIL) -> None:
-    """Try as often as it takes to lock the account, each time after the wait, from one client after another."""
-    for n in range(100):
-        assert await tried(service, Guess.PASSWORD, email, f"192.0.2.{n}") == []
-        await service.advance(timedelta(hours=1))
-        await service.ask(ME)
-
-
+@pytest.mark.row("L4")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("email", [EMAIL, "unknown@mail.test"])
 async def test_thirty_six_guesses_in_three_documents_of_twelve_aliases_are_stopped(
@@ -57,6 +54,7 @@ async def test_thirty_six_guesses_in_three_documents_of_twelve_aliases_are_stopp
     assert answered == ["INVALID_CREDENTIALS"] * 5 + ["RATE_LIMITED"] * 31
 
 
+@pytest.mark.row("L4", "L10")
 @pytest.mark.rule("10")
 async def test_guesses_at_once_count_each_from_whatever_client(service: Service) -> None:
     await customer(service)
@@ -70,6 +68,7 @@ async def test_guesses_at_once_count_each_from_whatever_client(service: Service)
     )
 
 
+@pytest.mark.row("L10")
 @pytest.mark.rule("10")
 async def test_of_guesses_at_once_only_those_within_the_budget_are_looked_at_though_one_is_right(
     service: Service,
@@ -84,6 +83,48 @@ async def test_of_guesses_at_once_only_those_within_the_budget_are_looked_at_tho
     assert len(wrong_looked_at) == 1 or answers[1]["token"]
 
 
+@pytest.mark.rule("10")
+async def test_a_family_whose_devices_all_sign_in_at_once_does_not_wait(service: Service) -> None:
+    await customer(service)
+    await service.ask(guesses(4))
+
+    answers = await asyncio.gather(*(sign_in(service) for _ in range(20)))
+
+    assert [codes(payload) for payload in answers] == [[]] * 20
+
+
+@pytest.mark.rule("10")
+async def test_whoever_holds_up_a_turn_holds_up_nobody_for_long(service: Service) -> None:
+    await customer(service)
+    async with AsyncExitStack() as crowd:
+        first = service.passwords.attempt(EMAIL)
+        await crowd.enter_async_context(first)
+        behind = [asyncio.create_task(sign_in(service)) for _ in range(sign_in_data().turns_max)]
+        answered, waiting = await asyncio.wait(behind, timeout=SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+
+        assert [codes(await task) for task in answered] == [[]]
+        assert len(waiting) == len(behind) - 1
+    assert [codes(await task) for task in waiting] == [[]] * len(waiting)
+
+
+@pytest.mark.rule("10")
+async def test_a_try_that_the_service_has_no_time_for_is_not_counted(service: Service) -> None:
+    token = await customer(service)
+    reset_token = await verified(service)
+    await execute("delete from guess_counters")
+    async with AsyncExitStack() as crowd:
+        for n in range(WAITING_MAX):
+            await crowd.enter_async_context(service.passwords.attempt(f"p{n}@mail.test"))
+        answers = [await sign_in(service), await reset(service, reset_token, answers=WRONG_ANSWERS)]
+        answers += [await change_password(service, token, current=WRONG), await sign_in(service, "no address")]
+
+    assert [codes(payload) for payload in answers] == [["UNAVAILABLE"]] * 4
+    assert await fetch("select * from guess_counters") == []
+    assert [row["answer_tries"] for row in await fetch("select answer_tries from password_resets")] == [0]
+    assert codes(await reset(service, reset_token)) == []
+
+
+@pytest.mark.row("L2")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("wrong, seconds", [(5, 30), (10, 300), (20, 3600)])
 async def test_each_further_guess_waits_for_longer(service: Service, wrong: int, seconds: int) -> None:
@@ -103,6 +144,7 @@ async def test_each_further_guess_waits_for_longer(service: Service, wrong: int,
     assert seconds - 10 <= stopped["errors"][0]["retryAfterSeconds"] <= seconds
 
 
+@pytest.mark.row("L3", "L1")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("email", [EMAIL, "unknown@mail.test"])
 async def test_a_hundred_wrong_guesses_lock_for_good(service: Service, email: str) -> None:
@@ -115,6 +157,7 @@ async def test_a_hundred_wrong_guesses_lock_for_good(service: Service, email: st
     assert [codes(payload) for payload in answers] == [["LOCKED"]] * 2
 
 
+@pytest.mark.row("L5")
 @pytest.mark.rule("10")
 async def test_a_lock_leaves_open_sign_ins_as_they_are(service: Service) -> None:
     token = await customer(service)
@@ -125,6 +168,7 @@ async def test_a_lock_leaves_open_sign_ins_as_they_are(service: Service) -> None
     assert (await service.ask(ME, token=token))["me"]["email"] == EMAIL
 
 
+@pytest.mark.row("L5")
 @pytest.mark.rule("10")
 async def test_an_open_sign_in_overcomes_the_lock_that_strangers_brought_about(service: Service) -> None:
     token = await customer(service)
@@ -185,6 +229,7 @@ async def test_wrong_guesses_go_with_the_account_to_its_new_address_and_those_ma
     assert await tried(service, Guess.PROOF) == []
 
 
+@pytest.mark.row("L9")
 @pytest.mark.rule("10")
 async def test_the_right_password_clears_the_wrong_ones(service: Service) -> None:
     await customer(service)
@@ -194,6 +239,7 @@ async def test_the_right_password_clears_the_wrong_ones(service: Service) -> Non
         assert codes(await sign_in(service)) == []
 
 
+@pytest.mark.row("P3", "R1")
 @pytest.mark.rule("10")
 async def test_guesses_of_all_kinds_draw_on_one_budget(service: Service) -> None:
     kinds = [Guess.PASSCODE, Guess.PROOF, Guess.TOTP, Guess.RESET_NUMBER, Guess.SECURITY_ANSWERS, Guess.PASSWORD]
@@ -212,6 +258,7 @@ async def test_guesses_of_all_kinds_draw_on_one_budget(service: Service) -> None
     }
 
 
+@pytest.mark.row("L5", "R5")
 @pytest.mark.rule("10")
 async def test_a_reset_is_stopped_by_limits_of_its_own_and_never_by_the_lock(service: Service) -> None:
     await lock(service)
@@ -236,6 +283,7 @@ async def test_numbers_and_answers_alone_never_lock(service: Service) -> None:
     assert await tried(service, Guess.PASSWORD) == []
 
 
+@pytest.mark.row("P3")
 @pytest.mark.rule("10")
 async def test_a_right_passcode_takes_back_just_itself(service: Service) -> None:
     for _ in range(4):
@@ -261,6 +309,7 @@ async def test_a_right_password_that_awaits_a_code_clears_nothing(service: Servi
     assert await tried(service, Guess.TOTP) == [ErrorCode.RATE_LIMITED]
 
 
+@pytest.mark.row("L6")
 @pytest.mark.rule("10")
 async def test_one_client_that_tries_many_accounts_is_stopped(service: Service) -> None:
     answers = [codes(await sign_in(service, f"p{n}@mail.test", client_address="2001:db8::1")) for n in range(51)]

@@ -58,6 +58,7 @@ async def test_every_kind_is_found_by_its_owner(service: Service) -> None:
     assert {*TABLES, NodeKind.FACILITY, *NOT_FOUND_BY_ID} == set(NodeKind)
 
 
+@pytest.mark.row("T15")
 async def test_no_kind_is_found_by_anybody_else(service: Service) -> None:
     _, ids = await everything(service)
     ann = await factories.holder(service)

@@ -40,6 +40,7 @@ async def test_a_new_passcode_is_kept_as_a_hash_and_told_by_mail(service: Servic
     assert (await actions(service, token))[0] == "passcode_changed"
 
 
+@pytest.mark.row("P4")
 @pytest.mark.rule("10")
 async def test_a_passcode_is_not_changed_without_the_password(service: Service) -> None:
     token = await customer(service)
@@ -51,6 +52,7 @@ async def test_a_passcode_is_not_changed_without_the_password(service: Service) 
     assert await fetch("select passcode_hash from accounts") == before
 
 
+@pytest.mark.row("P1")
 @pytest.mark.rule("4")
 @pytest.mark.parametrize("passcode", ["", "123", "12345", "abcd", "0000", "1234", "2580"])
 async def test_a_passcode_that_is_malformed_or_easily_guessed_is_refused(service: Service, passcode: str) -> None:
@@ -69,6 +71,7 @@ async def set_questions(
     return payload
 
 
+@pytest.mark.row("Q10", "Q11")
 @pytest.mark.rule("9")
 async def test_all_three_questions_are_replaced_at_once_and_the_answers_hashed(service: Service) -> None:
     token = await customer(service)
@@ -87,6 +90,7 @@ async def test_all_three_questions_are_replaced_at_once_and_the_answers_hashed(s
     assert (await actions(service, token))[0] == "security_questions_changed"
 
 
+@pytest.mark.row("Q11")
 @pytest.mark.rule("10")
 async def test_the_questions_are_not_changed_without_the_password(service: Service) -> None:
     token = await customer(service)
@@ -98,6 +102,7 @@ async def test_the_questions_are_not_changed_without_the_password(service: Servi
     assert await fetch("select * from security_answers order by id") == before
 
 
+@pytest.mark.row("Q7", "Q8")
 @pytest.mark.rule("3")
 async def test_what_is_wrong_with_the_answers_comes_at_once_with_paths(service: Service) -> None:
     token = await customer(service)

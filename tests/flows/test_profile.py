@@ -103,6 +103,7 @@ async def test_a_changed_language_is_spoken_from_then_on(service: Service) -> No
     assert refused["errors"][0]["message"] == "Este dato es obligatorio."
 
 
+@pytest.mark.row("S25")
 @pytest.mark.parametrize(
     "field", ['status: "DELETED"', "addressRevision: 9", 'email: "x@mail.test"', "isVerified: true"]
 )

@@ -24,6 +24,7 @@ from tests.flows.resets import (
 )
 
 
+@pytest.mark.row("R13")
 @pytest.mark.rule("6")
 async def test_a_number_the_answers_and_a_new_password_get_a_holder_back_in(service: Service) -> None:
     old = await customer(service)
@@ -38,6 +39,7 @@ async def test_a_number_the_answers_and_a_new_password_get_a_holder_back_in(serv
     assert codes(await sign_in(service, password=NEW_PASSWORD)) == []
 
 
+@pytest.mark.row("R3")
 @pytest.mark.rule("6")
 async def test_until_the_reset_is_done_nothing_changes(service: Service) -> None:
     token = await customer(service)
@@ -48,6 +50,7 @@ async def test_until_the_reset_is_done_nothing_changes(service: Service) -> None
     assert codes(await sign_in(service)) == []
 
 
+@pytest.mark.row("T3", "R13")
 @pytest.mark.rule("6")
 async def test_a_reset_ends_the_sockets_of_every_sign_in(service: Service) -> None:
     await customer(service)
@@ -61,6 +64,7 @@ async def test_a_reset_ends_the_sockets_of_every_sign_in(service: Service) -> No
             await watcher.next(SECONDS_MAX)
 
 
+@pytest.mark.row("R13")
 @pytest.mark.rule("6")
 async def test_a_reset_gives_no_sign_in_and_ends_what_waits_for_a_code_or_a_new_address(service: Service) -> None:
     await customer(service)
@@ -85,6 +89,7 @@ async def test_a_reset_gives_no_sign_in_and_ends_what_waits_for_a_code_or_a_new_
     assert await fetch("select id from email_changes") == []
 
 
+@pytest.mark.row("R14")
 @pytest.mark.rule("6")
 async def test_a_reset_is_noted_and_told_by_mail_without_a_secret(service: Service) -> None:
     await customer(service)
@@ -101,6 +106,7 @@ async def test_a_reset_is_noted_and_told_by_mail_without_a_secret(service: Servi
     assert [row["action"] for row in await fetch("select action from activity")][-1] == "password_reset"
 
 
+@pytest.mark.row("R9", "R10", "R11", "Q1")
 @pytest.mark.rule("6")
 async def test_tokens_of_other_kinds_reset_nothing_and_the_resets_token_opens_nothing(service: Service) -> None:
     signed_in = await customer(service)
@@ -115,6 +121,7 @@ async def test_tokens_of_other_kinds_reset_nothing_and_the_resets_token_opens_no
     ]
 
 
+@pytest.mark.row("R12", "S2")
 @pytest.mark.rule("6")
 async def test_a_weak_password_uses_up_nothing(service: Service) -> None:
     await customer(service)
@@ -129,6 +136,7 @@ async def test_a_weak_password_uses_up_nothing(service: Service) -> None:
     assert await reset(service, token) == ACCEPTED
 
 
+@pytest.mark.row("Q3")
 @pytest.mark.rule("6")
 async def test_which_answer_is_wrong_is_not_told(service: Service) -> None:
     await customer(service)
@@ -144,6 +152,7 @@ async def test_which_answer_is_wrong_is_not_told(service: Service) -> None:
     ]
 
 
+@pytest.mark.row("Q4")
 @pytest.mark.rule("6")
 @pytest.mark.parametrize("count", [0, 2])
 async def test_all_three_questions_are_to_be_answered(service: Service, count: int) -> None:
@@ -157,6 +166,7 @@ async def test_all_three_questions_are_to_be_answered(service: Service, count: i
     assert await reset(service, token) == ACCEPTED
 
 
+@pytest.mark.row("Q6")
 @pytest.mark.rule("6")
 async def test_answers_are_taken_in_any_order_case_and_spacing(service: Service) -> None:
     await customer(service)
@@ -166,6 +176,7 @@ async def test_answers_are_taken_in_any_order_case_and_spacing(service: Service)
     assert await reset(service, token, answers=given) == ACCEPTED
 
 
+@pytest.mark.row("Q5", "Q3")
 @pytest.mark.rule("6")
 async def test_five_wrong_sets_end_the_reset_and_its_holder_is_told(service: Service) -> None:
     await customer(service)
@@ -179,6 +190,7 @@ async def test_five_wrong_sets_end_the_reset_and_its_holder_is_told(service: Ser
     assert codes(await sign_in(service)) == ["RATE_LIMITED"]
 
 
+@pytest.mark.row("Q5")
 @pytest.mark.rule("6")
 async def test_of_sets_of_answers_at_once_no_more_than_five_are_looked_at(service: Service) -> None:
     await customer(service)
@@ -193,6 +205,7 @@ async def test_of_sets_of_answers_at_once_no_more_than_five_are_looked_at(servic
     )
 
 
+@pytest.mark.row("Q3", "Q5")
 @pytest.mark.rule("6")
 async def test_wrong_answers_of_several_resets_add_up_for_the_account(service: Service) -> None:
     await customer(service)
@@ -204,6 +217,7 @@ async def test_wrong_answers_of_several_resets_add_up_for_the_account(service: S
     assert codes(await reset(service, await verified(service))) == ["RATE_LIMITED"]
 
 
+@pytest.mark.row("R6")
 @pytest.mark.rule("6")
 async def test_of_two_resets_at_once_one_succeeds(service: Service) -> None:
     await customer(service)
@@ -253,6 +267,7 @@ async def test_ended_resets_take_neither_number_nor_answers(service: Service) ->
     assert codes(await reset(service, token)) == ["TOKEN_INVALID"]
 
 
+@pytest.mark.row("L5")
 @pytest.mark.rule("10")
 async def test_a_reset_opens_what_wrong_passwords_have_locked(service: Service) -> None:
     await customer(service)

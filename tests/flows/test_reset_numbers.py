@@ -22,6 +22,7 @@ from tests.flows.resets import (
 NOT_THE_NUMBER = "12345678"
 
 
+@pytest.mark.row("R2", "Q2")
 @pytest.mark.rule("7")
 @pytest.mark.parametrize("email", ["unknown@mail.test", "waiting@mail.test", "closing@mail.test"])
 async def test_a_request_is_answered_alike_whatever_there_is_at_the_address(service: Service, email: str) -> None:
@@ -38,6 +39,7 @@ async def test_a_request_is_answered_alike_whatever_there_is_at_the_address(serv
     assert answers[1]["securityQuestions"] == []
 
 
+@pytest.mark.row("R2")
 @pytest.mark.rule("7")
 async def test_only_an_address_that_somebody_signed_up_with_is_mailed(service: Service) -> None:
     await customer(service)
@@ -52,6 +54,7 @@ async def test_only_an_address_that_somebody_signed_up_with_is_mailed(service: S
     assert await fetch("select id from due_work") == []
 
 
+@pytest.mark.row("R16")
 @pytest.mark.rule("37")
 async def test_a_number_is_mailed_in_the_accounts_language_and_leads_nowhere(service: Service) -> None:
     await customer(service)
@@ -63,6 +66,7 @@ async def test_a_number_is_mailed_in_the_accounts_language_and_leads_nowhere(ser
     assert "http" not in mail.text
 
 
+@pytest.mark.row("R6")
 @pytest.mark.rule("6")
 async def test_a_number_works_once_though_given_twice_at_once(service: Service) -> None:
     await customer(service)
@@ -83,6 +87,7 @@ async def test_a_number_is_taken_as_people_type_it(service: Service) -> None:
     assert codes(await verify_number(service, f" {number[:4]} {number[4:]}\u00a0", "ANN@MAIL.test")) == []
 
 
+@pytest.mark.row("R7")
 @pytest.mark.rule("6")
 @pytest.mark.parametrize("email", [EMAIL, "unknown@mail.test"])
 async def test_a_number_is_too_old_after_ten_minutes_also_at_an_unknown_address(service: Service, email: str) -> None:
@@ -95,6 +100,7 @@ async def test_a_number_is_too_old_after_ten_minutes_also_at_an_unknown_address(
     assert codes(await verify_number(service, number, email)) == ["TOKEN_EXPIRED"]
 
 
+@pytest.mark.row("R8")
 @pytest.mark.rule("6")
 async def test_only_the_newest_number_lives(service: Service) -> None:
     await customer(service)
@@ -105,6 +111,7 @@ async def test_only_the_newest_number_lives(service: Service) -> None:
     assert codes(await verify_number(service, second)) == []
 
 
+@pytest.mark.row("R4")
 @pytest.mark.rule("6")
 async def test_a_number_is_dead_after_five_wrong_tries_from_whatever_client(service: Service) -> None:
     await customer(service)
@@ -118,6 +125,7 @@ async def test_a_number_is_dead_after_five_wrong_tries_from_whatever_client(serv
     assert codes(await verify_number(service, number, client_address="192.0.2.9")) == ["TOKEN_INVALID"]
 
 
+@pytest.mark.row("R4", "R5")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("email", [EMAIL, "unknown@mail.test"])
 async def test_thirty_six_numbers_in_three_documents_are_stopped_though_new_ones_are_asked_for(
@@ -140,6 +148,7 @@ async def test_thirty_six_numbers_in_three_documents_are_stopped_though_new_ones
     assert looked_at[0]["tries"] == 5
 
 
+@pytest.mark.row("R9")
 @pytest.mark.rule("6")
 async def test_a_number_is_of_use_at_its_own_address_alone(service: Service) -> None:
     await customer(service)
@@ -162,6 +171,7 @@ async def test_what_cannot_be_a_number_uses_up_no_try(service: Service, text: st
     assert codes(await verify_number(service, number)) == []
 
 
+@pytest.mark.row("R17")
 @pytest.mark.rule("6")
 async def test_of_a_number_only_a_keyed_digest_is_kept(service: Service) -> None:
     await customer(service)
@@ -175,6 +185,7 @@ async def test_of_a_number_only_a_keyed_digest_is_kept(service: Service) -> None
     assert EMAIL not in str([dict(row) for row in await fetch("select * from password_resets")])
 
 
+@pytest.mark.row("R18")
 @pytest.mark.rule("6")
 async def test_a_hundred_requests_are_answered_alike_and_mailed_within_the_cap(service: Service) -> None:
     await customer(service)

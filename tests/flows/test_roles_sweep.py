@@ -179,6 +179,7 @@ def test_each_root_field_declares_who_may_call_it_and_says_so(root: Root) -> Non
     assert (root.field.description or "").endswith(f"For: {who}.")
 
 
+@pytest.mark.row("T16")
 @pytest.mark.rule("39")
 async def test_exactly_the_declared_roles_get_past_each_door(service: Service) -> None:
     tokens = await callers(service)
@@ -198,6 +199,7 @@ async def test_exactly_the_declared_roles_get_past_each_door(service: Service) -
     assert wrong == {}
 
 
+@pytest.mark.row("T15", "T16")
 @pytest.mark.rule("35")
 async def test_what_is_somebody_elses_is_answered_like_what_does_not_exist(service: Service) -> None:
     # The demo data hold one of nearly everything; they are somebody else's here.

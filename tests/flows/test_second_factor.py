@@ -120,28 +120,6 @@ async def test_a_code_works_once_also_for_another_challenge(service: Service) ->
 
 
 @pytest.mark.rule("10")
-async def test_a_recovery_code_stands_in_for_the_phone_once(service: Service) -> None:
-    phone = await enrol(service, await customer(service))
-    typed = phone.paper[3].lower().replace("-", " ")
-
-    first = await answer(service, await challenge_of(service, EMAIL), typed)
-    again = await answer(service, await challenge_of(service, EMAIL), phone.paper[3])
-
-    assert first["token"]
-    assert codes(again) == ["INVALID_CREDENTIALS"]
-
-
-@pytest.mark.rule("10")
-async def test_somebody_elses_recovery_code_is_wrong(service: Service) -> None:
-    mine = await enrol(service, await customer(service))
-    await enrol(service, await customer(service, "bob@mail.test"))
-
-    payload = await answer(service, await challenge_of(service, "bob@mail.test"), mine.paper[0])
-
-    assert codes(payload) == ["INVALID_CREDENTIALS"]
-
-
-@pytest.mark.rule("10")
 async def test_a_challenge_works_once_also_when_answered_twice_at_once(service: Service) -> None:
     phone = await enrol(service, await customer(service))
     challenge = await challenge_of(service, EMAIL)

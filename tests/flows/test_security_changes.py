@@ -38,6 +38,7 @@ async def test_a_new_password_signs_in_and_the_old_one_no_more(service: Service)
     assert codes(await sign_in(service, password=NEW_PASSWORD)) == []
 
 
+@pytest.mark.row("T3")
 @pytest.mark.rule("10")
 async def test_a_new_password_ends_all_other_sign_ins_and_lets_the_present_one_go_on(service: Service) -> None:
     strangers = await customer(service, "bob@mail.test")
@@ -52,6 +53,7 @@ async def test_a_new_password_ends_all_other_sign_ins_and_lets_the_present_one_g
     assert (await actions(service, here))[:2] == ["sign_ins_ended", "password_changed"]
 
 
+@pytest.mark.row("T3")
 @pytest.mark.rule("10")
 async def test_a_new_password_ends_the_sockets_of_other_sign_ins_at_once_and_no_others(service: Service) -> None:
     here = await viewer_of(service, token := await customer(service))
@@ -70,6 +72,7 @@ async def test_a_new_password_ends_the_sockets_of_other_sign_ins_at_once_and_no_
     await asyncio.wait(waiting)
 
 
+@pytest.mark.row("R1")
 @pytest.mark.rule("10")
 async def test_a_wrong_current_password_changes_nothing_and_is_noted(service: Service) -> None:
     token = await customer(service)
@@ -83,6 +86,7 @@ async def test_a_wrong_current_password_changes_nothing_and_is_noted(service: Se
     assert "password_refused" in await actions(service, token)
 
 
+@pytest.mark.row("R1", "L4")
 @pytest.mark.rule("10")
 async def test_guesses_of_the_current_password_share_the_count_of_signing_in(service: Service) -> None:
     token = await customer(service)
@@ -95,6 +99,7 @@ async def test_guesses_of_the_current_password_share_the_count_of_signing_in(ser
     assert codes(await change_password(service, token)) == ["RATE_LIMITED"]
 
 
+@pytest.mark.row("L9")
 @pytest.mark.rule("10")
 async def test_a_right_password_ends_the_count_of_wrong_ones(service: Service) -> None:
     token = await customer(service)
@@ -107,6 +112,7 @@ async def test_a_right_password_ends_the_count_of_wrong_ones(service: Service) -
     assert codes(await change_password(service, token)) == []
 
 
+@pytest.mark.row("S2", "S8", "S9", "S10")
 @pytest.mark.rule("2")
 @pytest.mark.parametrize("new", ["Short7A", "alllowercase1", "Password2026!", "Securus horse 7", "Ann@mail.test 7", ""])
 async def test_a_new_password_must_be_one_that_signing_up_takes(service: Service, new: str) -> None:
@@ -130,6 +136,7 @@ async def test_of_two_new_passwords_at_once_one_is_taken(service: Service) -> No
     assert codes(await sign_in(service, password=taken[0])) == []
 
 
+@pytest.mark.row("R14")
 async def test_a_notice_of_a_new_password_says_when_and_what_to_do_and_holds_no_secret(service: Service) -> None:
     token = await customer(service)
 
@@ -167,6 +174,7 @@ async def test_a_new_password_takes_back_a_change_of_the_address_that_waits(serv
     assert codes(data["verifyEmail"]) == ["TOKEN_INVALID"]
 
 
+@pytest.mark.row("P5")
 @pytest.mark.rule("10")
 async def test_signing_in_proves_the_password_for_five_minutes(service: Service) -> None:
     token = await customer(service)
@@ -179,6 +187,7 @@ async def test_signing_in_proves_the_password_for_five_minutes(service: Service)
         require_fresh(viewer, service.ports)
 
 
+@pytest.mark.row("P5")
 @pytest.mark.rule("10")
 async def test_proving_the_password_again_is_good_for_another_five_minutes(service: Service) -> None:
     token = await customer(service)
@@ -190,6 +199,7 @@ async def test_proving_the_password_again_is_good_for_another_five_minutes(servi
     require_fresh(await viewer_of(service, token), service.ports)
 
 
+@pytest.mark.row("P5")
 @pytest.mark.rule("10")
 async def test_a_proof_is_of_the_sign_in_that_gave_it_alone(service: Service) -> None:
     here = await customer(service)

@@ -126,6 +126,7 @@ async def test_services_can_be_asked_for_by_product(service: Service) -> None:
     assert others["me"]["serviceAccounts"] == none["me"]["serviceAccounts"] == []
 
 
+@pytest.mark.row("T16")
 async def test_a_holder_sees_no_services_of_others(service: Service) -> None:
     ann, bob = await factories.holder(service), await factories.holder(service, "bob@mail.test")
     await ann.advance_connect(500)

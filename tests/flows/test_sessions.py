@@ -33,6 +33,7 @@ async def is_in(service: Service, token: str) -> bool:
     return (await service.ask(ME, token=token))["me"] is not None
 
 
+@pytest.mark.row("T6")
 @pytest.mark.rule("10")
 async def test_a_sign_in_can_be_ended_from_another_one(service: Service) -> None:
     here = await holder(service)
@@ -47,6 +48,7 @@ async def test_a_sign_in_can_be_ended_from_another_one(service: Service) -> None
     assert (await actions(service, here.token)).count("sign_in_revoked") == 1
 
 
+@pytest.mark.row("T6", "T15")
 @pytest.mark.rule("10")
 async def test_somebody_elses_sign_in_is_answered_like_one_that_does_not_exist(service: Service) -> None:
     mine, other = await holder(service), await holder(service, "bob@mail.test")
@@ -63,6 +65,7 @@ async def test_somebody_elses_sign_in_is_answered_like_one_that_does_not_exist(s
     assert await is_in(service, other.token)
 
 
+@pytest.mark.row("T2", "T6")
 @pytest.mark.rule("10")
 async def test_ending_a_sign_in_closes_its_sockets_and_no_others(service: Service) -> None:
     here = await holder(service)
@@ -82,6 +85,7 @@ async def test_ending_a_sign_in_closes_its_sockets_and_no_others(service: Servic
     assert service.ports.live.watcher_count == 0
 
 
+@pytest.mark.row("T2")
 @pytest.mark.rule("10")
 async def test_signing_out_by_a_socket_is_answered_before_the_socket_closes(service: Service) -> None:
     mine = await holder(service)
@@ -94,6 +98,7 @@ async def test_signing_out_by_a_socket_is_answered_before_the_socket_closes(serv
         assert await socket.closing_code() == 4403
 
 
+@pytest.mark.row("T2", "T6")
 @pytest.mark.rule("10")
 async def test_signing_out_everywhere_closes_every_socket_of_the_account(service: Service) -> None:
     here, other = await holder(service), await holder(service, "bob@mail.test")
@@ -155,6 +160,7 @@ async def test_a_sign_in_that_ended_before_its_socket_was_known_is_found_at_the_
         assert await socket.closing_code() == 4403
 
 
+@pytest.mark.row("T4")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("column, value", [("status", "LOCKED"), ("status", "CLOSING"), ("status", "DELETED")])
 async def test_an_account_that_is_closed_has_no_tokens_and_no_sockets(
@@ -171,6 +177,7 @@ async def test_an_account_that_is_closed_has_no_tokens_and_no_sockets(
     assert not await is_in(service, mine.token)
 
 
+@pytest.mark.row("T5")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize(
     "channel, idle, absolute",
@@ -210,6 +217,7 @@ async def test_a_sign_in_ends_when_it_is_left_alone_and_at_last_although_it_is_u
         assert await busy_socket.closing_code() == 4403
 
 
+@pytest.mark.row("T5")
 @pytest.mark.rule("10")
 async def test_a_stream_ends_when_its_sign_in_runs_out(service: Service) -> None:
     mine = await holder(service)
@@ -223,6 +231,7 @@ async def test_a_stream_ends_when_its_sign_in_runs_out(service: Service) -> None
         assert await stream.ends()
 
 
+@pytest.mark.row("T17")
 @pytest.mark.rule("10")
 async def test_past_the_most_open_sign_ins_the_one_used_longest_ago_ends(service: Service) -> None:
     oldest = await customer(service)
@@ -245,6 +254,7 @@ async def test_past_the_most_open_sign_ins_the_one_used_longest_ago_ends(service
     assert kept["n"] == sign_in_data().open_max
 
 
+@pytest.mark.row("T9", "T12")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("token", ["nobody", "x" * 5000, "a.b.c"])
 async def test_a_socket_with_a_token_of_nobody_is_refused(service: Service, token: str) -> None:
@@ -252,6 +262,7 @@ async def test_a_socket_with_a_token_of_nobody_is_refused(service: Service, toke
         assert await socket.closing_code() == 4403
 
 
+@pytest.mark.row("T10")
 @pytest.mark.rule("10")
 @pytest.mark.parametrize("position", [0, 20, -1])
 async def test_a_token_with_one_letter_changed_is_nobodys(service: Service, position: int) -> None:
@@ -262,6 +273,7 @@ async def test_a_token_with_one_letter_changed_is_nobodys(service: Service, posi
     assert not await is_in(service, "".join(letters))
 
 
+@pytest.mark.row("L12")
 async def test_an_old_token_at_signing_in_is_neither_adopted_nor_ended(service: Service) -> None:
     old = await customer(service)
     credentials = {"input": {"email": EMAIL, "password": PASSWORD}}
@@ -273,6 +285,7 @@ async def test_an_old_token_at_signing_in_is_neither_adopted_nor_ended(service: 
     assert await is_in(service, old)
 
 
+@pytest.mark.row("L13")
 @pytest.mark.parametrize("password", ["' or 1=1 --", '{"$ne": null}', "{ me { id } }", "%", "\\u0000"])
 async def test_what_means_something_elsewhere_is_just_a_wrong_password(service: Service, password: str) -> None:
     await customer(service)
@@ -280,6 +293,7 @@ async def test_what_means_something_elsewhere_is_just_a_wrong_password(service: 
     assert codes(await sign_in(service, password=password)) == ["INVALID_CREDENTIALS"]
 
 
+@pytest.mark.row("L13")
 @pytest.mark.parametrize("password", [None, 7, True, ["a"], {"a": "b"}])
 async def test_what_is_no_text_is_refused_before_anything_is_looked_at(service: Service, password: object) -> None:
     result = await service.run(SIGN_IN, {"input": {"email": EMAIL, "password": password}})

@@ -37,6 +37,7 @@ async def test_signing_in_gives_a_token_that_is_me(service: Service) -> None:
     assert (await service.ask(ME, token=payload["token"]))["me"]["email"] == EMAIL
 
 
+@pytest.mark.row("L1")
 @pytest.mark.rule("7")
 async def test_a_wrong_password_and_an_unknown_address_are_answered_alike(service: Service) -> None:
     await customer(service)
@@ -56,6 +57,7 @@ async def test_a_refusal_is_told_in_spanish_to_those_who_ask_in_it(service: Serv
     assert payload["errors"][0]["message"] == "El correo electrónico o la contraseña no son correctos."
 
 
+@pytest.mark.row("S4")
 async def test_a_password_that_no_account_can_have_is_refused_before_hashing(service: Service) -> None:
     too_long = await sign_in(service, password="Aa1 " + "x" * 1_000_000)
     unprintable = await sign_in(service, password="Aa1\0\ud800")
@@ -94,6 +96,7 @@ async def test_of_a_token_only_its_hash_is_kept(service: Service) -> None:
     assert token not in str(dict(row))
 
 
+@pytest.mark.row("L11")
 async def test_each_sign_in_has_a_token_of_its_own(service: Service) -> None:
     first = await customer(service)
     second = (await sign_in(service))["token"]
@@ -103,6 +106,7 @@ async def test_each_sign_in_has_a_token_of_its_own(service: Service) -> None:
     assert (await service.ask(ME, token=first))["me"]["email"] == EMAIL
 
 
+@pytest.mark.row("T1")
 @pytest.mark.rule("10")
 async def test_signing_out_ends_the_token_at_once_and_no_other(service: Service) -> None:
     here = await customer(service)
@@ -125,6 +129,7 @@ async def test_signing_out_everywhere_ends_every_token_of_the_account(service: S
     assert (await service.ask(ME, token=others))["me"]["email"] == "bob@mail.test"
 
 
+@pytest.mark.row("T2")
 @pytest.mark.rule("10")
 async def test_signing_out_ends_the_sockets_of_that_sign_in(service: Service) -> None:
     here = await customer(service)

@@ -102,6 +102,7 @@ async def test_what_signing_up_asks_for_is_told_in_both_languages(service: Servi
     assert data["agreement"]["version"] == asked["termsVersion"]
 
 
+@pytest.mark.row("S16")
 @pytest.mark.rule("5")
 async def test_nothing_works_before_the_address_is_confirmed(service: Service) -> None:
     await sign_up(service)
@@ -147,6 +148,7 @@ async def test_the_link_opens_the_account_as_it_was_signed_up_for(service: Servi
     }
 
 
+@pytest.mark.row("S18")
 @pytest.mark.rule("5")
 async def test_a_link_works_once(service: Service) -> None:
     await sign_up(service)
@@ -157,6 +159,7 @@ async def test_a_link_works_once(service: Service) -> None:
     assert await verify(service, link[:-1]) == ["TOKEN_INVALID"]
 
 
+@pytest.mark.row("S18")
 @pytest.mark.rule("5")
 async def test_of_two_who_follow_a_link_at_once_one_opens_the_account(service: Service) -> None:
     await sign_up(service)
@@ -167,6 +170,7 @@ async def test_of_two_who_follow_a_link_at_once_one_opens_the_account(service: S
     assert sorted(answers) == [[], ["TOKEN_INVALID"]]
 
 
+@pytest.mark.row("S21")
 @pytest.mark.rule("5")
 async def test_the_owners_click_does_not_confirm_a_strangers_sign_up(service: Service) -> None:
     await sign_up(service, first_name="Mallory", password="Stranger chose 9 this")
@@ -183,6 +187,7 @@ async def test_the_owners_click_does_not_confirm_a_strangers_sign_up(service: Se
     assert await verify(service, other_link) == ["TOKEN_INVALID"]
 
 
+@pytest.mark.row("S20")
 @pytest.mark.rule("5")
 async def test_a_link_ends_after_24_hours_and_a_new_one_may_be_asked_for(service: Service) -> None:
     await sign_up(service)
@@ -202,6 +207,7 @@ async def test_a_link_works_until_its_24_hours_are_over(service: Service) -> Non
     assert await verify(service, (await service.links(EMAIL))[0]) == []
 
 
+@pytest.mark.row("S19")
 @pytest.mark.rule("5")
 async def test_a_new_link_ends_the_old_one(service: Service) -> None:
     await sign_up(service)
@@ -212,6 +218,7 @@ async def test_a_new_link_ends_the_old_one(service: Service) -> None:
     assert await verify(service, new) == []
 
 
+@pytest.mark.row("S11")
 @pytest.mark.rule("7")
 async def test_asking_for_a_new_link_is_answered_alike_for_every_address(service: Service) -> None:
     await sign_up(service)
@@ -224,6 +231,7 @@ async def test_asking_for_a_new_link_is_answered_alike_for_every_address(service
     assert await service.mails("zoe@mail.test") == []
 
 
+@pytest.mark.row("S11")
 @pytest.mark.rule("7")
 async def test_signing_up_a_taken_address_is_answered_alike_and_tells_its_owner(service: Service) -> None:
     await customer(service)
@@ -272,6 +280,7 @@ async def test_a_sign_up_at_a_taken_address_keeps_no_answers_and_no_new_link_is_
     assert len(await service.links(EMAIL)) == 1
 
 
+@pytest.mark.row("S22")
 @pytest.mark.rule("10")
 async def test_an_address_gets_five_mails_an_hour_however_many_are_asked_for(service: Service) -> None:
     await sign_up(service)
@@ -283,6 +292,7 @@ async def test_an_address_gets_five_mails_an_hour_however_many_are_asked_for(ser
     assert await verify(service, links[0]) == []
 
 
+@pytest.mark.row("S22")
 @pytest.mark.rule("10")
 async def test_a_client_that_asks_for_mails_to_many_addresses_is_slowed_down(service: Service) -> None:
     fields = " ".join(
@@ -297,6 +307,7 @@ async def test_a_client_that_asks_for_mails_to_many_addresses_is_slowed_down(ser
     assert second["m54"]["errors"][0]["code"] == "RATE_LIMITED"
 
 
+@pytest.mark.row("S17")
 @pytest.mark.rule("10")
 async def test_links_cannot_be_guessed_without_end(service: Service) -> None:
     fields = " ".join(f'v{n}: verifyEmail(token: "guess{n}") {{ errors {{ code }} }}' for n in range(32))
@@ -307,6 +318,7 @@ async def test_links_cannot_be_guessed_without_end(service: Service) -> None:
     assert answered == ["TOKEN_INVALID"] * 30 + ["RATE_LIMITED"] * 2
 
 
+@pytest.mark.row("S13")
 async def test_twenty_sign_ups_at_once_end_in_one_account(service: Service) -> None:
     variables = {"input": sign_up_input()}
 
@@ -346,6 +358,7 @@ async def test_at_most_five_sign_ups_wait_for_an_address(service: Service) -> No
     assert [json.loads(row["profile"])["first_name"] for row in rows] == names[-5:]
 
 
+@pytest.mark.row("L18", "Q10")
 @pytest.mark.rule("9")
 async def test_no_secret_is_kept_as_it_was_typed(service: Service) -> None:
     await sign_up(service)
@@ -371,6 +384,7 @@ async def test_what_a_stranger_calls_himself_is_nothing_to_click_on(service: Ser
     assert '"Go to https evil test win b now b"' in mail.text
 
 
+@pytest.mark.row("S15")
 @pytest.mark.parametrize(
     "email", ["a\r\nbcc: x@mail.test", "Ann <a@mail.test>", "a@b@mail.test", "a" * 300, "a\0@b.test"]
 )

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,15 +13,15 @@ from api.domain.accounts import Role
 from api.domain.faults import ErrorCode, Refused
 from api.jobs.open_sockets import OpenSockets
 from api.services import demo
-from api.services.staff import add_staff
+from api.services.staff import add_staff, disable_staff, enable_staff, reset_staff
 from tests.flows.conftest import Service
 from tests.flows.doors import door, open_socket
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_OUT, codes, customer, sign_in, sign_up, verify
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_OUT, codes, customer, lock, sign_in, sign_up, verify
+from tests.flows.own_account import NEW_PASSWORD
 from tests.flows.second_steps import CONFIRM, DISABLE, ENABLE, answer, begin_enrolment, challenge_of, enrol
 
 AGENT = "agent@example.org"
 STAFF = "{ staff { name roles } }"
-ROOT = Path(__file__).parents[2]
 
 
 async def member(service: Service, email: str = AGENT, roles: Iterable[Role] = (Role.SUPPORT_AGENT,)) -> str:
@@ -160,6 +154,22 @@ async def test_a_members_sockets_end_with_the_sign_in_and_when_they_are_disabled
     assert codes(await sign_in(service, AGENT)) == ["INVALID_CREDENTIALS"]
 
 
+@pytest.mark.row("T13")
+@pytest.mark.rule("39")
+async def test_what_a_member_may_do_changes_at_once_also_on_an_open_socket(service: Service) -> None:
+    token = await member(service, roles=(Role.ADMIN,))
+
+    async with open_socket(door(service), token=token) as socket:
+        await socket.next()
+        before = await socket.ask(STAFF)
+        assert (await socket.next())["type"] == "complete"
+        await execute("update staff_members set roles = $1", '["MARKETING"]')
+        after = await socket.ask(STAFF, "2")
+
+    found = [message["payload"]["data"]["staff"]["roles"] for message in (before, after)]
+    assert found == [["ADMIN"], ["MARKETING"]]
+
+
 @pytest.mark.rule("39")
 async def test_a_customers_address_cannot_become_staffs(service: Service) -> None:
     await customer(service)
@@ -230,23 +240,58 @@ async def test_the_sandbox_has_demo_staff(service: Service) -> None:
     }
 
 
+@pytest.mark.rule("10")
+async def test_a_member_who_is_locked_and_has_lost_the_phone_gets_back_in_by_a_reset(service: Service) -> None:
+    real = outside(service)
+    token = await member(real)
+    await enrol(real, token)
+    challenge = await challenge_of(real, AGENT)
+    await lock(service, AGENT)
+    assert codes(await sign_in(service, AGENT)) == ["LOCKED"]
+
+    await reset_staff(real.ports, real.passwords, email="Agent@Example.org", password=NEW_PASSWORD)
+
+    assert codes(await sign_in(real, AGENT)) == ["INVALID_CREDENTIALS"]
+    assert codes(await answer(real, challenge, "123456")) == ["TOKEN_INVALID"]
+    assert await real.ask(STAFF, token=token) == {"staff": None}
+    assert await fetch("select * from recovery_codes") == []
+    again = (await sign_in(real, AGENT, NEW_PASSWORD))["token"]
+    await enrol(real, again, NEW_PASSWORD)
+    assert (await real.ask(STAFF, token=again))["staff"]["name"] == "Alex"
+    mail = (await service.mails(AGENT))[0]
+    assert mail.subject == "Your staff password was reset"
+    assert NEW_PASSWORD not in mail.text
+
+
 @pytest.mark.rule("39")
-def test_the_command_makes_staff_with_the_password_from_its_input(sqlite_template: Path, tmp_path: Path) -> None:
-    shutil.copy(sqlite_template, tmp_path / "app.sqlite3")
+async def test_a_disabled_member_is_signed_out_and_let_in_again_only_once_enabled(service: Service) -> None:
+    token = await member(service)
 
-    def add(email: str, password: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "api", "staff", "add", email, "--role", "ADMIN", "--role", "COMPLIANCE"]
-        settings = {"SANDBOX": "on", "DATABASE_URL": f"sqlite://{tmp_path}/app.sqlite3", "PATH": os.environ["PATH"]}
-        return subprocess.run(
-            command, input=password + "\n", capture_output=True, text=True, cwd=ROOT, env=settings, timeout=60
-        )
+    async with open_socket(door(service), token=token) as socket:
+        await socket.next()
+        for _ in range(2):
+            await disable_staff(service.ports, email=AGENT)
+        assert await socket.closing_code() == 4403
+    assert await service.ask(STAFF, token=token) == {"staff": None}
+    assert codes(await sign_in(service, AGENT)) == ["INVALID_CREDENTIALS"]
+    with pytest.raises(Refused) as refused:
+        await reset_staff(service.ports, service.passwords, email=AGENT, password=NEW_PASSWORD)
+    assert [fault.code for fault in refused.value.faults] == [ErrorCode.INVALID_STATE]
 
-    added, weak, again = add(AGENT, PASSWORD), add("other@example.org", "weak"), add(AGENT, PASSWORD)
+    await enable_staff(service.ports, email=AGENT)
 
-    assert (added.returncode, weak.returncode, again.returncode) == (0, 1, 1), added.stderr
-    assert "at least 8 characters" in weak.stderr
-    assert PASSWORD not in added.stdout + added.stderr + again.stderr
-    with sqlite3.connect(tmp_path / "app.sqlite3") as connection:
-        rows = connection.execute("select email, name, roles, password_hash from staff_members").fetchall()
-    assert [(email, name, roles) for email, name, roles, _ in rows] == [(AGENT, "agent", '["ADMIN", "COMPLIANCE"]')]
-    assert rows[0][3].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert codes(await sign_in(service, AGENT)) == []
+
+
+@pytest.mark.rule("39")
+@pytest.mark.parametrize("email", [EMAIL, "unknown@example.org", "no address"])
+async def test_whoever_is_no_member_of_staff_is_neither_reset_nor_disabled(service: Service, email: str) -> None:
+    token = await customer(service)
+
+    for act in (disable_staff(service.ports, email=email), enable_staff(service.ports, email=email),
+                reset_staff(service.ports, service.passwords, email=email, password=NEW_PASSWORD)):  # fmt: skip
+        with pytest.raises(Refused) as refused:
+            await act
+        assert [fault.key for fault in refused.value.faults] == ["staff.email_unknown"]
+
+    assert (await service.ask(ME, token=token))["me"]["email"] == EMAIL

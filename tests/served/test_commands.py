@@ -5,17 +5,21 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from api.graphql import export_schema
+from tests.flows.getting_in import PASSWORD
+from tests.flows.own_account import NEW_PASSWORD
 from tests.live_servers import LiveServer, Process, live_server, run_command
 from tests.served.client import Api
 from tests.served.steps import BALANCE_CHANGED, sign_in
 
 pytestmark = pytest.mark.xdist_group("served-commands")
 
+AGENT = "agent@example.org"
 KEY = {"SECRET_KEY": "a secret for tests only, long enough"}
 REAL = {"SANDBOX": "off", **KEY}
 
@@ -48,6 +52,15 @@ def test_demo_data_fill_an_empty_database_once_and_its_books_are_right(folder: P
     assert audited.stdout.endswith("no difference\n")
 
 
+@pytest.mark.row("S24")
+def test_outside_the_sandbox_there_are_no_demo_data(folder: Path) -> None:
+    done = run_command(folder, "demo", **REAL, PAYMENTS_URL="stripe://none")
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    with closing(sqlite3.connect(folder / "app.sqlite3")) as database:
+        assert database.execute("select count(*) from accounts").fetchone() == (0,)
+
+
 def test_an_audit_that_finds_a_difference_names_it_and_ends_with_1(folder: Path) -> None:
     run_command(folder, "demo")
     with sqlite3.connect(folder / "app.sqlite3") as books:
@@ -67,6 +80,33 @@ def test_a_key_is_printed_once_and_its_name_is_taken_then(folder: Path) -> None:
     assert len(first.stdout.strip()) >= 32
     assert (second.returncode, second.stdout) == (1, "")
     assert second.stderr == "there is a key named switch already\n"
+
+
+@pytest.mark.rule("39")
+def test_staff_are_made_reset_disabled_and_enabled_with_passwords_from_standard_input(folder: Path) -> None:
+    def staff(act: str, email: str, password: str = "", *options: str) -> tuple[int, str]:
+        done = run_command(folder, "staff", act, email, *options, typed=f"{password}\n")
+        assert password not in (done.stdout + done.stderr) or not password
+        return done.returncode, done.stdout + done.stderr
+
+    roles = ("--role", "ADMIN", "--role", "COMPLIANCE")
+    made, again = (staff("add", AGENT, PASSWORD, *roles) for _ in range(2))
+    weak = staff("add", "other@example.org", "weak", *roles)
+    with closing(sqlite3.connect(folder / "app.sqlite3")) as database:
+        members = database.execute("select email, name, roles, password_hash from staff_members").fetchall()
+    lost = staff("reset", AGENT, NEW_PASSWORD)
+    disabled, off, enabled = staff("disable", AGENT), staff("reset", AGENT, NEW_PASSWORD), staff("enable", AGENT)
+    with closing(sqlite3.connect(folder / "app.sqlite3")) as database:
+        after = database.execute("select password_hash, disabled_at from staff_members").fetchall()
+
+    assert [status for status, _ in (made, again, weak)] == [0, 1, 1], made
+    assert "at least 8 characters" in weak[1]
+    assert [(email, name, roles) for email, name, roles, _ in members] == [(AGENT, "agent", '["ADMIN", "COMPLIANCE"]')]
+    assert members[0][3].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert [status for status, _ in (lost, disabled, enabled)] == [0, 0, 0], lost
+    assert off == (1, "This member of staff is disabled. Please enable them first.\n")
+    assert after[0][0] != members[0][3]
+    assert after[0][1] is None
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ async def answered(api: Api, emails: list[str], claimed: dict[str, str] | None =
     return [payload["errors"][0]["code"] for payload in data.values()]
 
 
+@pytest.mark.row("L7")
 @pytest.mark.rule("10")
 async def test_a_client_is_known_by_its_connection_whatever_its_headers_claim(guessed: LiveServer) -> None:
     async with Api(guessed.url) as api:
@@ -50,6 +51,7 @@ async def test_a_client_is_known_by_its_connection_whatever_its_headers_claim(gu
     assert later == [["RATE_LIMITED"]] * len(CLAIMS)
 
 
+@pytest.mark.row("L4", "L8")
 @pytest.mark.rule("10")
 async def test_guesses_through_either_door_and_after_a_kill_draw_on_one_budget(guessed: LiveServer) -> None:
     email = "victim@example.com"

@@ -35,6 +35,7 @@ def nested(opening: str, closing: str, levels: int) -> bytes:
     return (opening * levels + closing * levels).encode()
 
 
+@pytest.mark.row("L4")
 @pytest.mark.parametrize(
     "body",
     [
@@ -121,6 +122,7 @@ async def test_introspection_is_answered(api: Api) -> None:
     assert "Account" in {found["name"] for found in answer.json()["data"]["__schema"]["types"]}
 
 
+@pytest.mark.row("T14")
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "text/html", "", "application/xml"]
 )
@@ -130,12 +132,14 @@ async def test_what_a_page_can_post_without_being_asked_is_refused(api: Api, kin
     assert error_of(answer)["extensions"]["code"] == "BAD_REQUEST"
 
 
+@pytest.mark.row("T14")
 async def test_a_form_with_files_is_refused(api: Api) -> None:
     answer = await api.http.post("/graphql", data={"operations": "{}", "map": "{}"}, files={"0": b"x"})
 
     assert error_of(answer)["extensions"]["code"] == "BAD_REQUEST"
 
 
+@pytest.mark.row("T14")
 @pytest.mark.parametrize("document", [REQUIREMENTS, "mutation { signOut { accepted } }", "nonsense", ""])
 async def test_nothing_is_asked_by_get(api: Api, document: str) -> None:
     answer = await api.http.get("/graphql", params={"query": document})
@@ -160,6 +164,7 @@ async def test_a_path_that_is_not_there_is_not_found(api: Api) -> None:
     assert error_of(answer)["extensions"]["code"] == "NOT_FOUND"
 
 
+@pytest.mark.row("T11", "R16")
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "evil.example:8000", "[::2]"])
 async def test_a_host_that_is_not_served_is_refused(api: Api, host: str) -> None:
     answer = await api.post({"query": REQUIREMENTS}, headers={"host": host})
@@ -175,6 +180,7 @@ async def test_a_host_may_have_any_case_and_port(api: Api, host: str) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.row("S4")
 async def test_a_body_past_the_limit_is_refused_before_it_is_read(live_server: LiveServer) -> None:
     address = urlsplit(live_server.url).netloc
     connection = http.client.HTTPConnection(address, timeout=20)
@@ -220,6 +226,7 @@ async def test_a_body_at_the_limit_is_read(api: Api) -> None:
     assert (await api.post(body + b" " * (BODY_BYTES_MAX - len(body)))).status_code == 200
 
 
+@pytest.mark.row("L15")
 async def test_a_token_in_the_address_is_not_looked_at(api: Api, demo_token: str) -> None:
     parameters = {"authorization": f"Bearer {demo_token}", "token": demo_token, "access_token": demo_token}
 
@@ -228,6 +235,7 @@ async def test_a_token_in_the_address_is_not_looked_at(api: Api, demo_token: str
     assert answer.json() == {"data": {"me": None}}
 
 
+@pytest.mark.row("T10")
 async def test_a_token_with_any_bit_flipped_is_as_good_as_none(api: Api, demo_token: str) -> None:
     flipped = [
         demo_token[:place] + chr(ord(demo_token[place]) ^ 1) + demo_token[place + 1 :]
@@ -272,6 +280,7 @@ async def test_a_number_out_of_bounds_is_refused(demo: Api, count: str) -> None:
     assert error_of(answer)["extensions"]["code"] == "BAD_REQUEST"
 
 
+@pytest.mark.row("L16")
 async def test_a_refused_sign_in_and_a_good_one_are_never_stored(api: Api) -> None:
     for password in (DEMO["password"], "Not-the-pass-1"):
         answer = await api.post({"query": SIGN_IN, "variables": {"input": {**DEMO, "password": password}}})

@@ -136,6 +136,7 @@ async def test_a_document_that_cannot_be_run_harms_no_other_operation(socket: So
     assert (await (await socket.subscribe(REQUIREMENTS)).next())["passwordMinLength"] == 8
 
 
+@pytest.mark.row("T12")
 @pytest.mark.parametrize("value", ["Bearer no-such-token", "Bearer ", "Basic abc", "", 7, ["Bearer x"]])
 async def test_a_token_that_nobody_bears_is_refused_at_once(fresh: Socket, value: object) -> None:
     await fresh.send({"type": "connection_init", "payload": {"authorization": value}})
@@ -143,6 +144,7 @@ async def test_a_token_that_nobody_bears_is_refused_at_once(fresh: Socket, value
     assert await fresh.closed() == 4403
 
 
+@pytest.mark.row("T12")
 async def test_without_a_token_a_socket_serves_what_everybody_may_ask(api: Api) -> None:
     async with api.socket() as socket:
         assert (await (await socket.subscribe(REQUIREMENTS)).next())["passwordMinLength"] == 8
@@ -158,6 +160,7 @@ async def test_other_protocols_are_refused(api: Api, protocols: tuple[str, ...])
         assert await socket.closed() == 4406
 
 
+@pytest.mark.row("T11")
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://127.0.0.1.evil.example", "http://127.0.0.1:1"]
 )
@@ -169,12 +172,14 @@ async def test_a_foreign_page_gets_no_socket(api: Api, origin: str) -> None:
     assert refused.value.response.status_code == 403
 
 
+@pytest.mark.row("T11")
 async def test_the_own_page_and_what_is_no_page_get_a_socket(api: Api) -> None:
     for origin in (api.url, None):
         async with api.socket(origin=origin):
             pass
 
 
+@pytest.mark.row("T11")
 async def test_a_host_that_is_not_served_gets_no_socket_even_from_its_own_page(api: Api) -> None:
     headers = {"host": "evil.example"}
     with pytest.raises(InvalidStatus) as refused:
@@ -184,6 +189,7 @@ async def test_a_host_that_is_not_served_gets_no_socket_even_from_its_own_page(a
     assert refused.value.response.status_code == 403
 
 
+@pytest.mark.row("L15")
 async def test_a_token_in_the_address_of_a_socket_is_not_looked_at(api: Api, demo_token: str) -> None:
     async with api.socket(path=f"/graphql?authorization=Bearer%20{demo_token}") as socket:
         assert await (await socket.subscribe("{ me { id } }")).next() is None
@@ -232,6 +238,7 @@ async def test_a_change_reaches_every_stream_of_its_owner_and_none_that_was_comp
             await ended.message(seconds=0.5)
 
 
+@pytest.mark.row("T2")
 async def test_signing_out_ends_the_streams_and_sockets_of_that_sign_in_alone(api: Api, demo: Api) -> None:
     token = await sign_in(api)
     async with api.socket(token) as socket, demo.socket() as other:

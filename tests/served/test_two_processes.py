@@ -63,6 +63,7 @@ async def test_what_is_paid_and_called_at_one_process_is_seen_at_the_other(first
     assert [update["cause"] for update in updates] == ["PAYMENT_PENDING", "FUNDED", "CALL_STARTED", "CALL_RELEASED"]
 
 
+@pytest.mark.row("T2")
 @pytest.mark.rule("10")
 async def test_signing_out_at_one_process_ends_streams_and_sockets_at_the_other_within_2_seconds(
     first: Api, second: Api
