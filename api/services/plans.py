@@ -83,9 +83,8 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
         months = live["months"] + 1
         until = months_after(read_time(live["started_at"] or live["period_start"]), months, zone)
         await execute(
-            "update plan_subscriptions set months = $1, period_end = $2, access_until = $2,"
-            " renews_at = case when renews_at is null then null else $2 end where id = $3",
-            months, until, live["id"],
+            "update plan_subscriptions set months = $1, period_end = $2, access_until = $2, renews_at = $3 where id = $4",
+            months, until, until if live["renews_at"] else None, live["id"],
         )  # fmt: skip
         return
     until = months_after(now, 1, zone)
