@@ -83,7 +83,8 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
         months = live["months"] + 1
         until = months_after(read_time(live["started_at"] or live["period_start"]), months, zone)
         await execute(
-            "update plan_subscriptions set months = $1, period_end = $2, access_until = $2, renews_at = $3 where id = $4",
+            "update plan_subscriptions set months = $1, period_end = $2, access_until = $2, renews_at = $3"
+            " where id = $4",
             months, until, until if live["renews_at"] else None, live["id"],
         )  # fmt: skip
         return
