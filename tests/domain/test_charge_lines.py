@@ -55,7 +55,10 @@ def test_a_deposit_of_fifty_dollars_is_always_possible(purpose: PaymentPurpose) 
 
 @pytest.mark.parametrize(
     "typed, key",
-    [("O'Neil", "oneil"), (" o’neil ", "oneil"), ("PEÑA", "pena"), ("De La Cruz-Ruiz", "delacruzruiz"), ("ß", "ss"), ("1 2", "")],
+    [
+        ("O'Neil", "oneil"), (" o’neil ", "oneil"), ("PEÑA", "pena"), ("De La Cruz-Ruiz", "delacruzruiz"), ("ß", "ss"),
+        ("1 2", ""),
+    ],
 )  # fmt: skip
 def test_a_last_name_is_compared_by_its_letters(typed: str, key: str) -> None:
     assert name_key(typed) == key
