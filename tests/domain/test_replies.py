@@ -13,7 +13,8 @@ YES = [
 ]  # fmt: skip
 STOP = [
     "STOP", "stop", "Stop.", " stop ", "STOP!", "ＳＴＯＰ",
-    "stopall", "STOP ALL", "unsubscribe", "Cancel", "END", "quit", "Revoke", "opt-out", "OPT OUT", "alto", "ALTO!", "parar",
+    "stopall", "STOP ALL", "unsubscribe", "Cancel", "END", "quit", "Revoke", "opt-out",
+    "OPT OUT", "alto", "ALTO!", "parar",
     "Cancelar", "please stop", "stop texting me", "yes stop", "STOP yes",
     "stop help", "help stop",
 ]  # fmt: skip
