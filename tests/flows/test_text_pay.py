@@ -179,7 +179,7 @@ async def test_stop_outlives_the_account_and_keeps_no_number(service: Service) -
 
     assert len(rows) == 1
     assert not any(MOBILE[1:] in str(value) for value in rows[0].values())
-    assert set(rows[0]) == {"id", "phone_hash", "stopped_at"}
+    assert set(rows[0].keys()) == {"id", "phone_hash", "stopped_at"}
     bob = await factories.holder(service, "bob@mail.test")
     bobs = Scene(service, bob, await bob.advance_connect(), await bob.card())
     refused = await bobs.set_text_pay()
