@@ -19,6 +19,7 @@ class AgreementKind(Enum):
     TERMS = "TERMS"
     AUTOPAY = "AUTOPAY"
     TEXTPAY = "TEXTPAY"
+    RENEWAL = "RENEWAL"
 
 
 class AgreementText(NamedTuple):

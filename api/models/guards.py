@@ -53,6 +53,8 @@ UNIQUE = {
     "auto_pays_one_per_service": "auto_pays (service_account_id)",
     "text_pays_one_per_service": "text_pays (service_account_id)",
     "low_balance_alerts_one_per_service": "low_balance_alerts (service_account_id)",
+    "plan_subscriptions_one_live": "plan_subscriptions (live_key)",
+    "plan_subscriptions_one_per_payment": "plan_subscriptions (payment_id)",
     "notification_preferences_unique": "notification_preferences (account_id, topic)",
 }
 """Columns that are unique together, and relations of one to one, which a rebuilt table on SQLite loses as well.
@@ -82,6 +84,7 @@ INDEXES = {
     "payment_methods_by_account": "payment_methods (account_id, id)",
     "quotes_by_expiry": "quotes (expires_at)",
     "payments_by_account": "payments (account_id, id)",
+    "payments_by_time": "payments (account_id, created_at)",
     "payments_by_service": "payments (service_account_id, settled_at)",
     "payments_by_invoice": "payments (invoice_id)",
     "payments_unapplied": "payments (applied_at, id)",
@@ -94,6 +97,7 @@ INDEXES = {
     "text_pays_by_method": "text_pays (method_id)",
     "text_offers_by_text_pay": "text_offers (text_pay_id)",
     "inbound_texts_by_age": "inbound_texts (received_at)",
+    "plans_by_facility": "plans (facility_id)",
     "plan_subscriptions_by_account": "plan_subscriptions (account_id, id)",
     "outbox_events_unpublished": "outbox_events (published_at, created_at)",
     "password_resets_by_expiry": "password_resets (expires_at)",

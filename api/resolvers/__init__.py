@@ -3,6 +3,7 @@
 from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
+from api.resolvers.facilities import FacilitiesQueries
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
@@ -13,10 +14,11 @@ from api.resolvers.service_accounts import ServiceAccountsMutations
 from api.resolvers.sign_ins import SignInsMutations
 from api.resolvers.sign_ups import SignUpsMutations
 from api.resolvers.staff import StaffQueries
+from api.resolvers.subscriptions import SubscriptionsMutations
 from api.resolvers.top_ups import TopUpsMutations
-from api.schema.service_accounts import AdvanceConnectAccount
+from api.schema.products import PRODUCTS
 
-QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, StaffQueries)
+QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, StaffQueries)
 MUTATIONS = (
     SignUpsMutations,
     SignInsMutations,
@@ -27,8 +29,9 @@ MUTATIONS = (
     ServiceAccountsMutations,
     PaymentsMutations,
     TopUpsMutations,
+    SubscriptionsMutations,
     CallsMutations,
 )
 SUBSCRIPTIONS = (BalancesSubscriptions,)
-TYPES = (AdvanceConnectAccount,)
+TYPES = tuple(PRODUCTS.values())
 """Types that the schema would not find by itself, since they are reached through an interface alone."""

@@ -52,6 +52,7 @@ publish(
     TERMS="The terms of service, accepted when signing up.",
     AUTOPAY="The mandate of AutoPay, accepted by `setAutoPay`.",
     TEXTPAY="The mandate of TextPay and the consent to its texts, accepted by `setTextPay`.",
+    RENEWAL="That a monthly plan renews by itself; `subscribe` wants it.",
 )
 
 

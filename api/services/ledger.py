@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause, available_cents
-from api.domain.service_accounts import Product
+from api.domain.service_accounts import HAS_PHONES, Product
 from api.services.due_work import enqueue
 from api.services.outbox import tell
 
@@ -142,7 +142,7 @@ async def post(
 
 
 async def save(balance: Balance, now: datetime, cause: UpdateCause, entry: Entry | None = None) -> Balance:
-    """Write a changed balance back with its next revision, and tell its watchers why it changed."""
+    """Write a changed balance back with its next revision; tell its watchers why it changed, unless it is of stamps."""
     balance = replace(balance, revision=balance.revision + 1, changed_at=now)
     await execute(
         "update balances set posted = $1, held = $2, incoming = $3, revision = $4, sequence = $5, changed_at = $6,"
@@ -150,7 +150,8 @@ async def save(balance: Balance, now: datetime, cause: UpdateCause, entry: Entry
         balance.posted, balance.held, balance.incoming, balance.revision, balance.sequence, now,
         balance.may_be_negative, balance.low_below, balance.unbilled, balance.id,
     )  # fmt: skip
-    await tell(balance.account_id, "balance", balance_body(balance, cause, entry))
+    if balance.product in HAS_PHONES:
+        await tell(balance.account_id, "balance", balance_body(balance, cause, entry))
     if entry is not None and balance.is_low:
         # Each of the mechanisms has a threshold of its own, so what is low already may still cross another one.
         await enqueue(LOW_BALANCE, str(balance.service_account_id), now)

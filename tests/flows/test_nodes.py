@@ -31,7 +31,7 @@ TABLES = {
     NodeKind.PAYMENT: ("Payment", "payments"),
     NodeKind.ACTIVITY: ("Activity", "activity"),
 }
-NOT_FOUND_BY_ID = {NodeKind.PLAN, NodeKind.SUBSCRIPTION}
+NOT_FOUND_BY_ID = {NodeKind.PLAN, NodeKind.SUBSCRIPTION, NodeKind.INVOICE, NodeKind.INCARCERATED_PERSON}
 
 
 async def everything(service: Service) -> tuple[Holder, dict[str, str]]:
