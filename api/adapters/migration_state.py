@@ -7,6 +7,8 @@ migration of ours asks the database by a model.
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
 from tortoise.migrations.schema_generator.state import ModelState, State
@@ -31,16 +33,26 @@ class _SharedApps(StateApps):
 
 
 class QuickExecutor(MigrationExecutor):
-    """Applies migrations as Tortoise does, on states that share their models."""
+    """Applies migrations and takes them back as Tortoise does, on states that share their models."""
 
     async def _project_state(self, applied: set[MigrationKey], *, upto: MigrationKey | None = None) -> State:
+        states = self._states(applied)
+        async for key, state in states:
+            if key == upto:
+                return state
+        return state
+
+    async def _project_state_cache(self, applied: set[MigrationKey]) -> dict[MigrationKey, State]:
+        return {key: state.clone() async for key, state in self._states(applied) if key is not None}
+
+    async def _states(self, applied: set[MigrationKey]) -> AsyncGenerator[tuple[MigrationKey | None, State]]:
+        """Give the state as it was before each migration that is applied, and after the last with None."""
         connections = {
             label: config.get("default_connection", "default") for label, config in self.loader.apps_config.items()
         }
         state = State(models={}, apps=_SharedApps(default_connections=connections))
         for key in self._full_plan():
-            if key == upto:
-                break
             if key in applied and (migration := self.loader.graph.nodes[key]) is not None:
+                yield key, state
                 await migration.apply(state, dry_run=True, schema_editor=None)
-        return state
+        yield None, state

@@ -115,5 +115,5 @@ class TopUpsMutations:
         ] = None,
     ) -> ServiceAccountPayload:
         service_id = key_in(service_account_id, NodeKind.SERVICE_ACCOUNT, "serviceAccountId")
-        row = await set_alert(info.context.ports, info.context.admit(HOLDER), service_id, threshold)
+        row = await set_alert(info.context.ports, info.context.holder(), service_id, threshold)
         return ServiceAccountPayload(service_account=service_account_of(row))

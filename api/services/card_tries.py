@@ -12,6 +12,10 @@ from api.domain.faults import Fault, Refused
 from api.domain.payments import DeclineReason, PaymentChannel, PaymentStatus
 
 Counted = tuple[Limit, str]
+_CARDS = frozenset(
+    channel.value for channel in (PaymentChannel.CARD_ONLINE, PaymentChannel.AUTOPAY, PaymentChannel.TEXTPAY)
+)
+"""AutoPay too: setting it anew with one card after the other, while the balance is low, tries each of them."""
 
 
 def card_tries(*, account_id: object = None, client: str = "", link: str = "") -> list[Counted]:
@@ -54,6 +58,5 @@ async def note_decline(ports: Ports, payment: Row) -> None:
 
 def was_declined(payment: Row) -> bool:
     """Tell whether a card that somebody gave was declined; a processor that was not reached says nothing of it."""
-    failed_online = (PaymentStatus.FAILED.value, PaymentChannel.CARD_ONLINE.value)
     is_decline = payment["decline_reason"] != DeclineReason.PROCESSOR_UNAVAILABLE.value
-    return is_decline and (payment["status"], payment["channel"]) == failed_online
+    return is_decline and payment["status"] == PaymentStatus.FAILED.value and payment["channel"] in _CARDS

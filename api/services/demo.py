@@ -23,6 +23,7 @@ from api.domain.incarcerated_people import name_key, number_key
 from api.domain.payments import PaymentPurpose
 from api.domain.service_accounts import Product
 from api.services import calls, payments
+from api.services.low_balances import set_alert
 from api.services.payment_methods import add_method
 from api.services.quotes import quote_payment
 from api.services.service_accounts import open_service
@@ -129,6 +130,7 @@ async def _money(ports: Ports, account_id: UUID) -> None:
     quoted = await quote_payment(ports, account_id, PaymentPurpose.FUND_ADVANCE_CONNECT, service_id, Decimal("50.00"))
     order = payments.Order(read_uuid(quoted.row["id"]), card_id, None, "demo-payment")
     await payments.pay(ports, account_id, order)
+    await set_alert(ports, account_id, service_id, Decimal("10.00"))
     key = await fetch_one("select id from api_keys where name = $1", KEYS[0][0])
     facility = await fetch_one("select id from facilities where code = $1", FACILITIES[0][0])
     assert key is not None

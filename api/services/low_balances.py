@@ -9,7 +9,6 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.auth.sign_ins import Viewer
 from api.domain.faults import ErrorCode, Fault, refuse_if
 from api.domain.money import format_money
 from api.domain.notifications import NotificationTopic
@@ -22,7 +21,7 @@ from api.services.top_up_charges import Begun, send_top_up
 from api.services.top_up_settings import account_row, lock_prepaid, read_cents
 
 
-async def set_alert(ports: Ports, viewer: Viewer, service_id: UUID, threshold: Decimal | None) -> Row:
+async def set_alert(ports: Ports, account_id: UUID, service_id: UUID, threshold: Decimal | None) -> Row:
     """Have the holder told when a balance falls below a threshold, in dollars; None ends that.
 
     Return the service's row. A balance that is low already is not told of: the holder sees it. A repeat changes
@@ -36,13 +35,12 @@ async def set_alert(ports: Ports, viewer: Viewer, service_id: UUID, threshold: D
         params = {"limit": format_money(bound, "en")}
         faults.append(Fault(ErrorCode.LIMIT_EXCEEDED, "top_ups.threshold_too_large", ("threshold",), params, facts))
     refuse_if(Fault(f.code, f.key, ("threshold",), f.params, f.facts) for f in faults)
-    return await _set_alert(ports, viewer, service_id, cents)
+    return await _set_alert(ports, account_id, service_id, cents)
 
 
 @transactional
-async def _set_alert(ports: Ports, viewer: Viewer, service_id: UUID, cents: int | None) -> Row:
-    assert viewer.account_id is not None
-    service, balance = await lock_prepaid(viewer.account_id, service_id, "serviceAccountId")
+async def _set_alert(ports: Ports, account_id: UUID, service_id: UUID, cents: int | None) -> Row:
+    service, balance = await lock_prepaid(account_id, service_id, "serviceAccountId")
     if cents is None:
         await execute("delete from low_balance_alerts where service_account_id = $1", service_id)
     else:

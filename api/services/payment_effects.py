@@ -90,7 +90,7 @@ def _target_of(line: Line, principal: LedgerKey) -> LedgerKey:
 
 async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> None:
     """Do what else follows from a payment that has just succeeded or failed, within the same transaction."""
+    await after_top_up(ports, payment, balance)
     await note_decline(ports, payment)
     if payment["status"] == PaymentStatus.SUCCEEDED.value and payment["plan_id"]:
         await begin_subscription(ports, payment)
-    await after_top_up(ports, payment, balance)

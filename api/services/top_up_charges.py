@@ -14,11 +14,14 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import Row, fetch_one, read_uuid, transactional
 from api.adapters.payments import ProcessorUnavailable
 from api.adapters.ports import Ports
-from api.domain.charge_lines import Line
+from api.domain.charge_lines import Line, total_of
 from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, PaymentStatus
 from api.services import charges, due_work
+from api.services.card_tries import card_tries, tries_fault
+from api.services.fees import charged_lines
 from api.services.ledger import Balance
 from api.services.payment_methods import is_expired
+from api.services.spending import cap_fault, lock_spending
 from api.services.top_up_outcomes import SENDING
 
 SEND_AGAIN_AFTER = timedelta(seconds=15)
@@ -62,13 +65,24 @@ async def begin_top_up(
     return Begun(payment, charges.CardOf(str(balance.account_id), method["card_token"]))
 
 
-async def deposit_lines(balance: Balance, amount: int) -> list[Line]:
+async def deposit_lines(ports: Ports, balance: Balance, amount: int) -> list[Line]:
     """Return what a deposit of so many cents costs now, line by line."""
-    return [Line("payments.line_deposit", amount)]
+    principal = Line("payments.line_deposit", amount)
+    return await charged_lines(balance.account_id, PaymentPurpose.FUND_ADVANCE_CONNECT, principal, ports.now())
 
 
 async def not_before(ports: Ports, balance: Balance, lines: list[Line]) -> datetime | None:
-    """Return until when what the account may spend, or its declined cards, forbid this charge; None: nothing does."""
+    """Return until when what the account may spend, or its declined cards, forbid this charge; None: nothing does.
+
+    No other charge of the account begins until the transaction ends, so that what fits still fits when it is begun.
+    """
+    await lock_spending(balance.account_id)
+    now = ports.now()
+    if fault := await cap_fault(balance.account_id, total_of(lines), now):
+        resets_at: datetime = fault.facts["resets_at"]
+        return resets_at
+    if fault := await tries_fault(ports, card_tries(account_id=balance.account_id)):
+        return now + timedelta(seconds=fault.facts["retry_after_seconds"])
     return None
 
 

@@ -92,6 +92,7 @@ async def lock_prepaid(account_id: UUID, service_account_id: UUID, *path: str) -
 async def own_method(ports: Ports, account_id: UUID, method_id: UUID) -> Row:
     """Return a holder's card that is neither removed nor expired, locked so that it stays; raises Refused."""
     path = ("input", "paymentMethodId")
+    await fetch_one("select id from accounts where id = $1 for update", account_id)
     await fetch_one("select id from payment_methods where id = $1 for update", method_id)
     method = await find_method(account_id, method_id)
     if method is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from api.adapters.database import execute, fetch, fetch_one
 from api.services.audit import audit
@@ -13,6 +14,7 @@ from tests import factories
 from tests.factories import charged_call, fund
 from tests.flows.conftest import Service
 from tests.flows.getting_in import codes
+from tests.flows.money import pay
 from tests.flows.top_ups import CANCEL, PAUSE, Scene, captured, scene
 
 pytestmark = pytest.mark.rule("16")
@@ -376,3 +378,56 @@ async def test_it_takes_an_own_card_that_has_not_expired_and_an_own_service(serv
     assert codes(await ann.ask(CANCEL, id=bobs.opened.id)) == ["NOT_FOUND"]
     assert codes(await ann.ask(CANCEL, id=ann.opened.id)) == ["INVALID_STATE"]
     assert codes(await ann.ask(PAUSE, id=ann.opened.id, paused=True)) == ["INVALID_STATE"]
+
+
+async def test_what_an_account_may_spend_in_a_day_holds_for_autopay_until_the_day_is_over(service: Service) -> None:
+    await advance_to(service, datetime(2027, 2, 20, 18, tzinfo=UTC))
+    ann = await scene(service, 1_050)
+    await pay(service, ann.holder, await ann.holder.quote(ann.opened, "10.00"), ann.card)
+    # Fees that leave less of the day's cap than one charge.
+    await execute("update payments set total = 299000")
+    await ann.set_auto_pay()
+
+    await ann.call(110)
+    assert await captured(service) == 1_000
+    await service.advance(timedelta(hours=11, minutes=59))
+    await service.work()
+    assert await captured(service) == 1_000
+    await service.advance(timedelta(minutes=2))
+    await service.work()
+
+    assert await captured(service) == 3_500
+
+
+@pytest.mark.rule("38a")
+async def test_after_five_declines_setting_autopay_anew_tries_no_further_card_for_an_hour(service: Service) -> None:
+    ann = await scene(service, 500, "tok_declined")
+    good = await ann.holder.card()
+
+    for _ in range(6):
+        assert codes(await ann.set_auto_pay()) == []
+    assert len(await service.processor.charges()) == 5
+    await ann.set_auto_pay(paymentMethodId=good)
+    assert await captured(service) == 0
+    await service.advance(timedelta(minutes=61))
+    await service.work()
+
+    assert await captured(service) == 2_500
+
+
+async def test_fees_of_a_deposit_are_charged_on_top_and_count_for_the_cap(service: Service) -> None:
+    await execute(
+        "insert into fee_rules (id, purpose, kind, jurisdiction, label_en, label_es, fixed, per_million,"
+        " effective_from, effective_until) values ($1, 'FUND_ADVANCE_CONNECT', 'FEE', null, 'Fee', 'Cargo', 300, 0,"
+        " $2, null)",
+        uuid7(), date(2026, 1, 1),
+    )  # fmt: skip
+    ann = await scene(service, 500)
+
+    await ann.set_auto_pay(monthlyCap="27.99")
+    assert ((await ann.auto_pay())["state"], await captured(service)) == ("CAP_REACHED", 0)
+    await ann.set_auto_pay(monthlyCap="28.00")
+
+    assert (await ann.auto_pay())["chargedThisMonth"] == {"amount": "28.00"}
+    assert await ann.posted() == "30.00"
+    assert (await audit()).differences == ()

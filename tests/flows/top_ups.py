@@ -6,6 +6,7 @@ from typing import Any
 
 from api.adapters import sandbox_messages
 from api.domain.agreements import AgreementKind, current_version
+from api.services import due_work
 from api.services.inbound_texts import take_text
 from tests import factories
 from tests.factories import Holder, Opened, charged_call
@@ -25,7 +26,8 @@ CANCEL = f"mutation($id: ID!) {{ cancelAutoPay(serviceAccountId: $id) {{ {SERVIC
 CANCEL_TEXT_PAY = f"mutation($id: ID!) {{ cancelTextPay(serviceAccountId: $id) {{ {SERVICE} {ERRORS} }} }}"
 SET_ALERT = f"""mutation($id: ID!, $threshold: Decimal) {{
   setLowBalanceAlert(serviceAccountId: $id, threshold: $threshold) {{
-    serviceAccount {{ ... on AdvanceConnectAccount {{ lowBalanceAlert {{ amount }} balance {{ isLow }} }} }} {ERRORS} }} }}"""
+    serviceAccount {{ ... on AdvanceConnectAccount {{ lowBalanceAlert {{ amount }} balance {{ isLow }} }} }}
+    {ERRORS} }} }}"""
 READ = f"""query($id: ID!) {{ node(id: $id) {{ ... on AdvanceConnectAccount {{ {AUTO_PAY} {TEXT_PAY}
   lowBalanceAlert {{ amount }} balance {{ posted {{ amount }} incoming {{ amount }} isLow revision }} }} }} }}"""
 
@@ -64,7 +66,14 @@ class Scene:
         switch = await factories.switch_id()
         await charged_call(self.service.ports, switch, self.opened, f"call-{self.calls}", minutes)
         if works:
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Do all that is due, and what that makes due."""
+        for _ in range(5):
             await self.service.work()
+            if await due_work.next_due(self.service.ports.now()) is None:
+                return
 
     async def read(self) -> dict[str, Any]:
         """Return AutoPay, TextPay, alert and balance of the service."""
@@ -93,7 +102,7 @@ class Scene:
     async def reply(self, text: str, message_id: str, phone: str = MOBILE) -> None:
         """Have a text come in from a phone; then do what is due."""
         await take_text(self.service.ports, message_id, phone, text)
-        await self.service.work()
+        await self.settle()
 
     async def subjects(self) -> list[str]:
         """Return the subjects of the mails that the holder has got by now, newest first."""
