@@ -15,7 +15,10 @@ class Keys(NamedTuple):
 
 
 def keys_of(url: str) -> Keys:
-    """Return the keys of `stripe://SECRET_KEY?webhook_secret=…&publishable_key=…`, else ValueError, which repeats none of it."""
+    """Return the keys of `stripe://SECRET_KEY?webhook_secret=…&publishable_key=…`.
+
+    Raises ValueError with one line, which repeats none of it.
+    """
     try:
         parts = urlsplit(url)
         asked = parse_qs(parts.query, strict_parsing=True)
