@@ -10,17 +10,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 from uuid_utils.compat import uuid7
 
 from api.adapters.database import fetch
 from api.adapters.payments import ProcessorUnavailable
 from api.adapters.payments_simulated import SimulatedProcessor
+from api.routes.sandbox_webhooks import send_webhooks
+from api.routes.webhooks_payments import payments_webhook
 from api.services.audit import audit
 from tests import factories
 from tests.factories import Holder
 from tests.flows.conftest import Service
 from tests.flows.money import BY_KEY, balance, count, pay
-from tests.flows.webhooks import WebhookDoor
+from tests.flows.webhooks import SITE, WebhookDoor
 
 pytestmark = pytest.mark.rule("19")
 
@@ -251,3 +254,23 @@ async def test_the_simulated_processor_calls_until_it_is_answered(service: Servi
     assert [webhook.delivered for webhook in await service.processor.webhooks()] == [False, False]
     assert said == list(await door.calls())
     assert (await balance(service, ann))["posted"] == "0.00"
+
+
+async def test_in_the_sandbox_the_calls_come_by_themselves(service: Service) -> None:
+    ann = await waiting(service)
+    (charge,) = await service.processor.charges()
+    app = Starlette(routes=[payments_webhook(service.ports)])
+    service.ports.wake_worker = service.runner.wake
+    tasks = [
+        asyncio.create_task(send_webhooks(app, service.processor, SITE)),
+        asyncio.create_task(service.runner.run()),
+    ]
+
+    async with service.watch("subscription { balanceChanged { cause } }", token=ann.token) as stream:
+        await stream.next()
+        await service.processor.finish_action(charge.id, True)
+        assert (await stream.next())["balanceChanged"]["cause"] == "FUNDED"
+
+    service.runner.stop()
+    sending.cancel()
+    await asyncio.gather(sending, working, return_exceptions=True)
