@@ -261,10 +261,8 @@ async def test_in_the_sandbox_the_calls_come_by_themselves(service: Service) -> 
     (charge,) = await service.processor.charges()
     app = Starlette(routes=[payments_webhook(service.ports)])
     service.ports.wake_worker = service.runner.wake
-    tasks = [
-        asyncio.create_task(send_webhooks(app, service.processor, SITE)),
-        asyncio.create_task(service.runner.run()),
-    ]
+    sending = asyncio.create_task(send_webhooks(app, service.processor, SITE))
+    working = asyncio.create_task(service.runner.run())
 
     async with service.watch("subscription { balanceChanged { cause } }", token=ann.token) as stream:
         await stream.next()
