@@ -5,10 +5,12 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from api.domain.days import day_of
 from api.graphql import export_schema
 from tests.live_servers import LiveServer, Process, live_server, run_command
 from tests.served.client import Api
@@ -46,6 +48,20 @@ def test_demo_data_fill_an_empty_database_once_and_its_books_are_right(folder: P
 
     assert audited.returncode == 0
     assert audited.stdout.endswith("no difference\n")
+
+
+def test_an_audit_of_a_day_compares_the_processors_books_too(folder: Path) -> None:
+    run_command(folder, "demo")
+    today = day_of(datetime.now(UTC)).isoformat()
+
+    agreed = run_command(folder, "ledger", "audit", "--on", today)
+    (folder / "processor.sqlite3").unlink()
+    lost = run_command(folder, "ledger", "audit", "--on", today)
+
+    assert (agreed.returncode, agreed.stderr) == (0, "")
+    assert agreed.stdout == f"the ledger, and the processor's books of {today}: no difference\n"
+    assert lost.returncode == 1
+    assert lost.stdout.startswith("Payment ")
 
 
 def test_an_audit_that_finds_a_difference_names_it_and_ends_with_1(folder: Path) -> None:
