@@ -107,11 +107,14 @@ async def begin(ports: Ports, intent: Intent, balance: Balance | None) -> Row:
 async def send(ports: Ports, payment: Row, card: CardOf, return_url: str | None = None) -> Row:
     """Ask the processor to charge a payment that `begin` committed, and commit what it says; a repeat is safe.
 
-    An outcome that nobody knows leaves the payment as it is.
+    An outcome that nobody knows leaves the payment as it is. Without a `return_url` the bank's page leads a holder who
+    pays online to our own; AutoPay and TextPay charge while nobody is there.
     """
     payment_id = read_uuid(payment["id"])
     if ports.now() - read_time(payment["created_at"]) > SEND_WITHIN:
         return await payment_row(payment_id)
+    if return_url is None and payment["channel"] == PaymentChannel.CARD_ONLINE.value:
+        return_url = ports.public_url
     try:
         async with asyncio.timeout(PROCESSOR_SECONDS_MAX):
             charge = await ports.processor.charge(

@@ -6,10 +6,12 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from api.domain.days import day_of
 from api.graphql import export_schema
 from tests.flows.getting_in import PASSWORD
 from tests.flows.own_account import NEW_PASSWORD
@@ -59,6 +61,20 @@ def test_outside_the_sandbox_there_are_no_demo_data(folder: Path) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     with closing(sqlite3.connect(folder / "app.sqlite3")) as database:
         assert database.execute("select count(*) from accounts").fetchone() == (0,)
+
+
+def test_an_audit_of_a_day_compares_the_processors_books_too(folder: Path) -> None:
+    run_command(folder, "demo")
+    today = day_of(datetime.now(UTC)).isoformat()
+
+    agreed = run_command(folder, "ledger", "audit", "--on", today)
+    (folder / "processor.sqlite3").unlink()
+    lost = run_command(folder, "ledger", "audit", "--on", today)
+
+    assert (agreed.returncode, agreed.stderr) == (0, "")
+    assert agreed.stdout == f"the ledger, and the processor's books of {today}: no difference\n"
+    assert lost.returncode == 1
+    assert lost.stdout.startswith("Payment ")
 
 
 def test_an_audit_that_finds_a_difference_names_it_and_ends_with_1(folder: Path) -> None:
@@ -117,6 +133,8 @@ def test_staff_are_made_reset_disabled_and_enabled_with_passwords_from_standard_
         ("SECRET_KEY", {"SANDBOX": "off"}, []),
         ("PAYMENTS_URL", REAL, []),
         ("PAYMENTS_URL", {**REAL, "PAYMENTS_URL": "nonsense://secret-key"}, []),
+        ("PAYMENTS_URL", {**REAL, "PAYMENTS_URL": "stripe://sk_live_secret-key"}, []),
+        ("STRIPE_API_BASE", {**REAL, "STRIPE_API_BASE": "http://stripe.example.com"}, []),
         ("SANDBOX", {"SANDBOX": "perhaps"}, []),
         ("DATABASE_URL", {"DATABASE_URL": "mysql://localhost/app"}, []),
         ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hidden-pass@127.0.0.1:1/app"}, []),
