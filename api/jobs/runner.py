@@ -12,12 +12,13 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import charges, due_work, holds, mails
+from api.services import charges, due_work, holds, mails, sms
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
 JOBS: Mapping[str, Job] = {
     mails.KIND: mails.send_mail,
+    sms.KIND: sms.send_text,
     charges.WORK_KIND: charges.ask_processor,
 }
 FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14}
