@@ -10,7 +10,7 @@ from uuid import UUID
 from graphql import GraphQLError
 from strawberry.dataloader import DataLoader
 
-from api.adapters.database import Row
+from api.adapters.database import Row, read_uuid
 from api.adapters.ports import Ports
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import Viewer, find_viewer
@@ -18,6 +18,7 @@ from api.domain.accounts import Role
 from api.domain.ids import NodeKind
 from api.domain.texts import pick_locale, render
 from api.services.balances import balances_of
+from api.services.facilities import plans_at
 from api.services.ids import find_all
 from api.services.ledger import Balance
 
@@ -80,6 +81,7 @@ class Context:
     _account_locale: str | None = field(init=False, default=None)
     _loaders: dict[NodeKind, DataLoader[UUID, Row | None]] = field(init=False, default_factory=dict)
     _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
+    _plans: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.viewer is not None and self.viewer.account is not None:
@@ -106,6 +108,12 @@ class Context:
         if self._balances is None:
             self._balances = DataLoader(load_fn=balances_of, cache=False)
         return await self._balances.load(service_account_id)
+
+    async def plans_at(self, facility_id: UUID) -> list[Row]:
+        """Return a facility's plans; those of many asked for at once take one statement."""
+        if self._plans is None:
+            self._plans = DataLoader(load_fn=_plans_by_facility, cache=False)
+        return await self._plans.load(facility_id)
 
     @property
     def ports(self) -> Ports:
@@ -150,3 +158,8 @@ class Context:
     def bad_request(self, text_key: str, **params: Any) -> RequestRefused:
         """Return the error of a request that cannot be answered, e.g. for the id of nothing."""
         return RequestRefused("BAD_REQUEST", text_key, self.locale, **params)
+
+
+async def _plans_by_facility(keys: list[UUID]) -> list[list[Row]]:
+    rows = await plans_at(keys)
+    return [[row for row in rows if read_uuid(row["f_id"]) == key] for key in keys]

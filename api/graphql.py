@@ -18,7 +18,7 @@ from strawberry.types.graphql import OperationType
 
 from api.adapters.database import DatabaseUnavailable
 from api.context import Connection, Context, RequestRefused
-from api.domain.faults import Refused
+from api.domain.faults import ErrorCode, Refused
 from api.domain.texts import DEFAULT_LOCALE, render
 from api.resolvers import MUTATIONS, QUERIES, SUBSCRIPTIONS, TYPES
 from api.schema.errors import ERROR_TYPES
@@ -145,7 +145,10 @@ def _mask(error: GraphQLError, context: Context) -> GraphQLError:
     if isinstance(cause, Refused):
         fault = cause.faults[0]
         text = render(context.locale, fault.key, fault.params)
-        return GraphQLError(text, nodes=error.nodes, path=error.path, extensions={"code": "BAD_REQUEST"})
+        extensions: dict[str, Any] = {"code": "BAD_REQUEST"}
+        if fault.code is ErrorCode.RATE_LIMITED:
+            extensions = {"code": fault.code.value, "retryAfterSeconds": fault.facts["retry_after_seconds"]}
+        return GraphQLError(text, nodes=error.nodes, path=error.path, extensions=extensions)
     if error.path is None and (cause is None or isinstance(cause, GraphQLError | ValueError | TypeError)):
         too_complex = isinstance(error, _TooComplex) or isinstance(cause, _TooComplex)
         code = "TOO_COMPLEX" if too_complex or _TOO_MANY_TOKENS.search(error.message) else "BAD_REQUEST"

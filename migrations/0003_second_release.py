@@ -676,6 +676,11 @@ class Migration(migrations.Migration):
             bases=["Row"],
         ),
         ops.AddField(
+            model_name="AccountPhone",
+            name="blocked_at",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
             model_name="Balance",
             name="unbilled",
             field=fields.BigIntField(default=0, db_default=0),
@@ -736,6 +741,35 @@ class Migration(migrations.Migration):
             model_name="Payment",
             name="stamps",
             field=fields.IntField(null=True),
+        ),
+        ops.AlterModelOptions(
+            name="PlanSubscription",
+            options={
+                "table": "plan_subscriptions",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A holder's subscription to a plan. `live_key` is unique until it ends, then NULL: one per facility and product.",
+            },
+        ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="live_key",
+            field=fields.CharField(null=True, max_length=120),
+        ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="months",
+            field=fields.IntField(default=1, db_default=1),
+        ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="payment_id",
+            field=fields.UUIDField(null=True),
+        ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="started_at",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
         ),
         ops.AlterModelOptions(
             name="Quote",

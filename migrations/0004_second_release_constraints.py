@@ -177,7 +177,7 @@ class Migration(migrations.Migration):
                 "table": "incarcerated_people",
                 "app": "models",
                 "pk_attr": "id",
-                "table_description": "A person in custody. `name_key` is the last name as it is compared: lower case, letters only.",
+                "table_description": "A person in custody. `number` and `name_key`, of the last name, are kept as they are compared, see",
             },
         ),
         ops.AlterModelOptions(

@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -186,7 +186,7 @@ def _sqlite_text(query: str) -> str:
 
 
 def _sqlite_value(value: Any) -> Any:
-    if isinstance(value, UUID | datetime | Decimal):
+    if isinstance(value, UUID | date | Decimal):
         return str(value)
     return value
 
@@ -195,7 +195,7 @@ async def fetch(query: str, *values: Any) -> Sequence[Row]:
     """Run one SQL statement that returns rows, on the transaction under way if there is one.
 
     Placeholders are `$1`, `$2` …; `for update` is understood by PostgreSQL and left out on SQLite, where the
-    transaction has the whole database to itself. Values may be UUID, datetime, Decimal, str, int, bytes, None.
+    transaction has the whole database to itself. Values may be UUID, datetime, date, Decimal, str, int, bytes, None.
     """
     connection = get_connection("default")
     try:
@@ -238,6 +238,11 @@ def read_uuid(value: Any) -> UUID:
 def read_time(value: Any) -> datetime:
     """Return a column of an instant, in UTC; SQLite gives text."""
     return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromisoformat(value).astimezone(UTC)
+
+
+def read_date(value: Any) -> date:
+    """Return a column of a day; SQLite gives text."""
+    return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 def read_json(value: Any) -> Any:

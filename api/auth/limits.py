@@ -38,6 +38,10 @@ class Limit(Enum):
     RESETS_PER_EMAIL = "resets_per_email"
     LINKS_PER_CLIENT = "links_per_client"
     MAILS_PER_EMAIL = "mails_per_email"
+    DECLINES_PER_ACCOUNT = "declines_per_account"
+    DECLINES_PER_CLIENT = "declines_per_client"
+    DECLINES_PER_LINK = "declines_per_link"
+    PEOPLE_PER_CLIENT = "people_per_client"
 
 
 class Tries(NamedTuple):
@@ -104,6 +108,17 @@ async def limit_fault(ports: Ports, limit: Limit, who: str) -> Fault | None:
     if tries.made <= count_max:
         return None
     return _too_soon(tries.window_ends_at - now)
+
+
+async def used_up(ports: Ports, limit: Limit, who: str) -> Fault | None:
+    """Return why one more try would be too many, or None; nothing is counted."""
+    count_max, window = _limits()[limit]
+    subject = subject_of(ports, limit.value, who)
+    row = await fetch_one("select count, window_at from guess_counters where subject = $1", subject)
+    if row is None or row["count"] < count_max:
+        return None
+    left = read_time(row["window_at"]) + window - ports.now()
+    return _too_soon(left) if left > timedelta(0) else None
 
 
 def _too_soon(wait: timedelta) -> Fault:

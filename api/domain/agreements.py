@@ -17,6 +17,7 @@ class AgreementKind(Enum):
     """What is agreed to."""
 
     TERMS = "TERMS"
+    RENEWAL = "RENEWAL"
 
 
 class AgreementText(NamedTuple):

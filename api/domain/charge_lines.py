@@ -49,3 +49,24 @@ def total_of(lines: Iterable[Line]) -> int:
 def principal_of(lines: Iterable[Line]) -> int:
     """Return what is credited, in cents."""
     return sum(line.amount for line in lines if line.kind is LineKind.PRINCIPAL)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRule:
+    """A fee or tax on a principal, as an operator wrote it: `fixed` cents and `per_million` parts of it."""
+
+    kind: LineKind
+    label: Mapping[str, str]
+    fixed: int
+    per_million: int
+    jurisdiction: str | None
+
+    def amount_on(self, principal: int) -> int:
+        """Return the fee or tax in cents, rounded once, half up."""
+        return self.fixed + (principal * self.per_million + 500_000) // 1_000_000
+
+
+def lines_of(principal: Line, rules: Iterable[ChargeRule]) -> list[Line]:
+    """Return what is charged: the principal, then what the rules add to it; what comes to nothing has no line."""
+    added = [(rule, rule.amount_on(principal.amount)) for rule in rules]
+    return [principal, *(Line(rule.label, cents, rule.kind, rule.jurisdiction) for rule, cents in added if cents)]

@@ -25,6 +25,8 @@ class NodeKind(IntEnum):
     PLAN = 12
     SUBSCRIPTION = 13
     ACTIVITY = 14
+    INVOICE = 15
+    INCARCERATED_PERSON = 17
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

@@ -21,6 +21,9 @@ class ServiceStatus(Enum):
     CLOSED = "CLOSED"
 
 
+HAS_PHONES = frozenset({Product.ADVANCE_CONNECT, Product.DIRECT_BILL})
+"""Products of calling: theirs are phones, and balances of money that their holder sees and watches."""
+
 REFUNDABLE = frozenset({Product.ADVANCE_CONNECT, Product.DIRECT_BILL})
 """Deposits to a person in custody, stamps and video are not refundable (rule 25)."""
 

@@ -35,7 +35,8 @@ class Rate(Row):
 
 
 class IncarceratedPerson(Row):
-    """A person in custody. `name_key` is the last name as it is compared: lower case, letters only."""
+    """A person in custody. `number` and `name_key`, of the last name, are kept as they are compared, see
+    domain/incarcerated_people."""
 
     facility: fields.ForeignKeyRelation[Facility] = fields.ForeignKeyField(
         "models.Facility", on_delete=fields.RESTRICT, related_name="people"

@@ -65,6 +65,8 @@ UNIQUE = {
     "held_funds_one_per_refund": "held_funds (refund_id)",
     "inactivity_rules_unique": "inactivity_rules (state, effective_from)",
     "activeness_one_per_service": "activeness (service_account_id)",
+    "plan_subscriptions_one_live": "plan_subscriptions (live_key)",
+    "plan_subscriptions_one_per_payment": "plan_subscriptions (payment_id)",
     "notification_preferences_unique": "notification_preferences (account_id, topic)",
 }
 """Columns that are unique together, and relations of one to one, which a rebuilt table on SQLite loses as well.
@@ -94,6 +96,7 @@ INDEXES = {
     "payment_methods_by_account": "payment_methods (account_id, id)",
     "quotes_by_expiry": "quotes (expires_at)",
     "payments_by_account": "payments (account_id, id)",
+    "payments_by_time": "payments (account_id, created_at)",
     "payments_by_service": "payments (service_account_id, settled_at)",
     "payments_by_invoice": "payments (invoice_id)",
     "payments_unapplied": "payments (applied_at, id)",
@@ -114,6 +117,7 @@ INDEXES = {
     "refund_parts_by_payment": "refund_parts (payment_id)",
     "held_funds_by_account": "held_funds (account_id, id)",
     "held_funds_by_state": "held_funds (state, id)",
+    "plans_by_facility": "plans (facility_id)",
     "plan_subscriptions_by_account": "plan_subscriptions (account_id, id)",
     "outbox_events_unpublished": "outbox_events (published_at, created_at)",
     "password_resets_by_expiry": "password_resets (expires_at)",

@@ -30,7 +30,11 @@ class Plan(Row):
 
 
 class PlanSubscription(Row):
-    """A holder's subscription to a plan."""
+    """A holder's subscription to a plan. `live_key` is unique until it ends, then NULL: one per facility and product.
+
+    `payment_id` began it. Each period ends so many `months` after `started_at`, see domain/plans, so that a short month
+    does not move the days of those after it.
+    """
 
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
         "models.Account", on_delete=fields.RESTRICT, related_name="subscriptions"
@@ -48,6 +52,10 @@ class PlanSubscription(Row):
     renews_at = fields.DatetimeField(null=True)
     access_until = fields.DatetimeField()
     included_calls_left = fields.IntField(null=True)
+    live_key = fields.CharField(120, null=True)
+    payment_id = fields.UUIDField(null=True)
+    started_at = fields.DatetimeField(null=True)
+    months = fields.IntField(default=1, db_default=1)
 
     class Meta:
         table = "plan_subscriptions"

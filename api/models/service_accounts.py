@@ -38,7 +38,7 @@ class ServiceAccount(Row):
 class AccountPhone(Row):
     """A number on a service account. `live_phone` is the number while it is on it, else NULL: one account a number.
 
-    Removed rows stay, since a late call record asks who had the number then (rule 13).
+    Removed rows stay, and `blocked_at` says since when calls to it are refused, since a late call record asks who had the number then (rule 13).
     """
 
     service_account: fields.ForeignKeyRelation[ServiceAccount] = fields.ForeignKeyField(
@@ -48,6 +48,7 @@ class AccountPhone(Row):
     live_phone = fields.CharField(20, unique=True, null=True)
     label = fields.CharField(60, null=True)
     blocked = fields.BooleanField(default=False)
+    blocked_at = fields.DatetimeField(null=True)
     added_at = fields.DatetimeField()
     removed_at = fields.DatetimeField(null=True)
 

@@ -3,6 +3,7 @@
 from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
+from api.resolvers.facilities import FacilitiesQueries
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
@@ -13,9 +14,10 @@ from api.resolvers.service_accounts import ServiceAccountsMutations
 from api.resolvers.sign_ins import SignInsMutations
 from api.resolvers.sign_ups import SignUpsMutations
 from api.resolvers.staff import StaffQueries
-from api.schema.service_accounts import AdvanceConnectAccount
+from api.resolvers.subscriptions import SubscriptionsMutations
+from api.schema.products import PRODUCTS
 
-QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, StaffQueries)
+QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, StaffQueries)
 MUTATIONS = (
     SignUpsMutations,
     SignInsMutations,
@@ -25,8 +27,9 @@ MUTATIONS = (
     NotificationsMutations,
     ServiceAccountsMutations,
     PaymentsMutations,
+    SubscriptionsMutations,
     CallsMutations,
 )
 SUBSCRIPTIONS = (BalancesSubscriptions,)
-TYPES = (AdvanceConnectAccount,)
+TYPES = tuple(PRODUCTS.values())
 """Types that the schema would not find by itself, since they are reached through an interface alone."""

@@ -14,3 +14,9 @@ def key_in(text: str, kind: NodeKind, *path: str) -> UUID:
     if key is None:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", path))
     return key
+
+
+def key_or_nobodys(text: str | None, kind: NodeKind) -> UUID | None:
+    """Return the key that an input's id names, one that nothing has where it names none, None where it is left out: so
+    that a use case tells it with all else that is wrong."""
+    return None if text is None else key_of(text, kind) or UUID(int=0)

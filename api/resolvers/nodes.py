@@ -18,6 +18,7 @@ from api.schema.activity import Activity
 from api.schema.balances import Balance
 from api.schema.calls import Call
 from api.schema.facilities import Facility
+from api.schema.incarcerated_people import IncarceratedPerson
 from api.schema.payments import Payment, PaymentMethod, PaymentQuote
 from api.schema.plans import Plan, PlanSubscription
 from api.schema.scalars import Info, Node
@@ -47,6 +48,7 @@ _NODES: dict[NodeKind, Callable[[Context, Row], Node]] = {
     NodeKind.PAYMENT: lambda context, row: Payment.of(row),
     NodeKind.ACTIVITY: lambda context, row: Activity.of(row),
     NodeKind.PLAN: lambda context, row: Plan.of(row),
+    NodeKind.INCARCERATED_PERSON: lambda context, row: IncarceratedPerson.of(row),
     NodeKind.SUBSCRIPTION: lambda context, row: PlanSubscription.of(row, context.ports.now()),
 }
 

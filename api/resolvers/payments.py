@@ -8,7 +8,7 @@ import strawberry
 
 from api.domain.ids import NodeKind
 from api.resolvers.fields import HOLDER, mutation, query
-from api.resolvers.inputs import key_in
+from api.resolvers.inputs import key_in, key_or_nobodys
 from api.schema.errors import user_errors
 from api.schema.payments import (
     PayInput,
@@ -37,7 +37,7 @@ class PaymentsQueries:
     async def payment_by_idempotency_key(
         self,
         info: Info,
-        key: Annotated[str, strawberry.argument(description="The key that `pay` was called with.")],
+        key: Annotated[str, strawberry.argument(description="The key that `pay` or `subscribe` was called with.")],
     ) -> Payment | None:
         row = await payments.payment_by_key(info.context.holder(), key)
         return Payment.of(row) if row else None
@@ -65,7 +65,8 @@ class PaymentsMutations:
         make_default: Annotated[bool, strawberry.argument(description="Offer this card first from now on.")] = False,
     ) -> PaymentMethodPayload:
         ports = info.context.ports
-        row = await add_method(ports, info.context.holder(), provider_token, make_default=make_default)
+        client = info.context.connection.client_address
+        row = await add_method(ports, info.context.holder(), provider_token, make_default=make_default, client=client)
         return PaymentMethodPayload(payment_method=PaymentMethod.of(row, ports.now()))
 
     @mutation(
@@ -78,14 +79,21 @@ class PaymentsMutations:
         info: Info,
         input: Annotated[QuotePaymentInput, strawberry.argument(description="What is to be paid.")],
     ) -> PaymentQuotePayload:
-        service = input.service_account_id
-        key = key_in(service, NodeKind.SERVICE_ACCOUNT, "input", "serviceAccountId") if service else None
-        quoted = await quote_payment(info.context.ports, info.context.holder(), input.purpose, key, input.amount)
-        return PaymentQuotePayload(quote=PaymentQuote.of(quoted.row, quoted.balance_after))
+        quoted = await quote_payment(
+            info.context.ports,
+            info.context.holder(),
+            input.purpose,
+            key_or_nobodys(input.service_account_id, NodeKind.SERVICE_ACCOUNT),
+            input.amount,
+            invoice_id=key_or_nobodys(input.invoice_id, NodeKind.INVOICE),
+            plan_id=key_or_nobodys(input.plan_id, NodeKind.PLAN),
+            stamps=input.stamps,
+        )
+        return PaymentQuotePayload(quote=PaymentQuote.of(quoted.row, quoted.balance_after, quoted.estimated_minutes))
 
     @mutation(
         "Pays exactly the quote, once. A repeat with the same key gives the payment as it stands; when the outcome is "
-        "not known yet the payment is PROCESSING and nothing is charged a second time.",
+        "not known yet the payment is PROCESSING and nothing is charged a second time. A plan's quote is for `subscribe`.",
         payload=PaymentPayload,
         roles=HOLDER,
     )
@@ -97,6 +105,7 @@ class PaymentsMutations:
             key_in(input.payment_method_id, NodeKind.PAYMENT_METHOD, "input", "paymentMethodId"),
             input.return_url,
             input.idempotency_key,
+            info.context.connection.client_address,
         )
         paid = await payments.pay(info.context.ports, info.context.holder(), order)
         errors = user_errors(paid.faults, info.context.locale)

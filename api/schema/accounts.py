@@ -46,7 +46,12 @@ publish(
     CLOSING="Being deleted: its refunds are under way and nobody can sign in.",
     DELETED="Gone; its e-mail address can never be used again.",
 )
-publish(AgreementKind, "What is agreed to.", TERMS="The terms of service, accepted when signing up.")
+publish(
+    AgreementKind,
+    "What is agreed to.",
+    TERMS="The terms of service, accepted when signing up.",
+    RENEWAL="That a monthly plan renews by itself; `subscribe` wants it.",
+)
 
 
 @strawberry.type(description="A postal address.")

@@ -106,7 +106,12 @@ class PaymentQuote(Node):
     purpose: PaymentPurpose = strawberry.field(description="What it is for.")
     total: Money = strawberry.field(description="What will be charged.")
     balance_after: Money | None = strawberry.field(
-        description="What will be posted once it is paid; null when looked up by `node`."
+        description="What will be posted once it is paid, of an invoice what is owed then; null where no balance of "
+        "money shows it, and when looked up by `node`."
+    )
+    estimated_minutes: int | None = strawberry.field(
+        description="For about how many minutes of calls a deposit pays: by the rate of the facility that called last, "
+        "else by the most usual one; null for all else, where no rate is known, and when looked up by `node`."
     )
     expires_at: datetime = strawberry.field(description="Until when it can be paid; then ask for a new one.")
     kept_lines: strawberry.Private[list[list[Any]]]
@@ -116,12 +121,13 @@ class PaymentQuote(Node):
         return charge_lines(self.kept_lines, info.context.locale)
 
     @staticmethod
-    def of(row: Row, balance_after: int | None) -> PaymentQuote:
+    def of(row: Row, balance_after: int | None, estimated_minutes: int | None = None) -> PaymentQuote:
         return PaymentQuote(
             id=strawberry.ID(global_id(NodeKind.QUOTE, read_uuid(row["id"]))),
             purpose=PaymentPurpose(row["purpose"]),
             total=Money.of(row["total"]),
             balance_after=Money.of(balance_after) if balance_after is not None else None,
+            estimated_minutes=estimated_minutes,
             expires_at=read_time(row["expires_at"]),
             kept_lines=read_json(row["lines"]),
         )
@@ -227,9 +233,24 @@ class PaymentPayload(Payload):
 
 @strawberry.input(description="What is to be paid.")
 class QuotePaymentInput:
-    purpose: PaymentPurpose = strawberry.field(description="What it is for; FUND_ADVANCE_CONNECT today.")
-    service_account_id: strawberry.ID | None = strawberry.field(default=None, description="The service to fund.")
-    amount: Decimal | None = strawberry.field(default=None, description='What is to be credited, like "25.00".')
+    purpose: PaymentPurpose = strawberry.field(
+        description="What it is for; it decides which of the others must be given, and that no more are."
+    )
+    service_account_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The service to fund, or to buy stamps for."
+    )
+    invoice_id: strawberry.ID | None = strawberry.field(
+        default=None, description="PAY_INVOICE: an open invoice; all that is due of it is paid."
+    )
+    plan_id: strawberry.ID | None = strawberry.field(
+        default=None, description="SUBSCRIPTION: the plan whose first month is paid, by `subscribe`."
+    )
+    stamps: int | None = strawberry.field(
+        default=None, description="BUY_STAMPS: how many, one of the packs of `EMessagingAccount.stampPacks`."
+    )
+    amount: Decimal | None = strawberry.field(
+        default=None, description='Deposits: what is to be credited, like "25.00"; fees and taxes come on top.'
+    )
 
 
 @strawberry.input(description="Pays a quote with a card.")

@@ -1,4 +1,4 @@
-"""Service accounts: AdvanceConnect today."""
+"""Service accounts: what all products share, and AdvanceConnect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from api.schema.scalars import Info, Node
 from api.schema.transactions import Filter, TransactionConnection
 from api.services.calls import calls_page
 from api.services.payments import last_funding
-from api.services.service_accounts import phones_of
+from api.services.phones import phones_of
 from api.services.transactions import Wanted, transactions_page
 
 publish(
@@ -52,6 +52,8 @@ class ServiceAccount(Node):
     opened_at: datetime = strawberry.field(description="When it was opened.")
     closed_at: datetime | None = strawberry.field(description="When it was closed; null while it is open.")
     refund_policy: RefundPolicy = strawberry.field(description="Whether its money comes back.")
+    key: strawberry.Private[UUID]
+    account_key: strawberry.Private[UUID]
 
 
 @strawberry.type(description="A phone number on a service; calls to it are paid from it.")
@@ -74,9 +76,6 @@ class AccountPhone(Node):
 
 @strawberry.type(description="Prepaid calling, owned by friends and family.")
 class AdvanceConnectAccount(ServiceAccount):
-    key: strawberry.Private[UUID]
-    account_key: strawberry.Private[UUID]
-
     @strawberry.field(description="What is there, what is held, what is on its way.")
     async def balance(self, info: Info) -> Balance:
         return Balance.of(await info.context.balance_of(self.key), info.context.ports.now())
@@ -115,8 +114,10 @@ class AdvanceConnectAccount(ServiceAccount):
 
 def service_account_of(row: Row) -> ServiceAccount:
     """Return the type of a service's product."""
+    from api.schema.products import PRODUCTS
+
     product, key = Product(row["product"]), read_uuid(row["id"])
-    return AdvanceConnectAccount(
+    return PRODUCTS[product](
         id=strawberry.ID(global_id(NodeKind.SERVICE_ACCOUNT, key)),
         product=product,
         number=row["number"],
@@ -134,11 +135,17 @@ class ServiceAccountPayload(Payload):
     service_account: ServiceAccount | None = strawberry.field(default=None, description="Null when refused.")
 
 
-@strawberry.input(description="Opens a service. AdvanceConnect wants the first phone.")
+@strawberry.input(
+    description="Opens a service. AdvanceConnect and Direct Bill want the first phone, Debit the person in custody."
+)
 class OpenServiceAccountInput:
-    product: Product = strawberry.field(description="Which product; ADVANCE_CONNECT today.")
+    product: Product = strawberry.field(description="Which product.")
     phone: str | None = strawberry.field(
-        default=None, description="The first number on it: calls to this number are paid from the service."
+        default=None,
+        description="AdvanceConnect and Direct Bill: the first number on it; calls to it are paid from the service.",
+    )
+    incarcerated_person_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Debit: who gets the deposits, from `findIncarceratedPerson`."
     )
     idempotency_key: str = strawberry.field(
         description="Made by the client, 1 to 200 printable characters; a repeat gives the service that the first "

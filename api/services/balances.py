@@ -13,13 +13,13 @@ from api.adapters.live import Watcher, WatcherEnded
 from api.adapters.ports import Ports
 from api.auth.sign_ins import has_ended
 from api.domain.ledger import TransactionKind, UpdateCause
-from api.domain.service_accounts import Product
+from api.domain.service_accounts import HAS_PHONES
 from api.services.ledger import Balance, Entry
 
 OUT_OF_ORDER_SECONDS_MAX = 0.25
 """How long a revision that came too early waits for the ones before it; after that the newest state goes out."""
 
-_SHOWN = (Product.ADVANCE_CONNECT.value, Product.DIRECT_BILL.value)
+_SHOWN = tuple(sorted(product.value for product in HAS_PHONES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from api.domain.service_accounts import Product
 from api.services.holds import end_hold, extend_hold, find_hold, place_hold
 from api.services.ledger import OPERATOR, Balance, lock_balance, post, save
 from api.services.pages import Page, PageRequest, newest_first
-from api.services.service_accounts import owner_of_phone
+from api.services.phones import owner_of_phone
 
 SEGMENT_MINUTES = 60
 """A hold is the price of 60 minutes, at most what is available (rule 13)."""
@@ -287,10 +287,11 @@ async def _is_open(service_id: UUID) -> bool:
 
 
 async def _owner_at(phone: str, at: datetime) -> UUID | None:
-    """Return the service that had a number at a moment, unless its holder blocked it."""
+    """Return the service that had a number at a moment, unless its holder had blocked it."""
     row = await fetch_one(
         "select service_account_id from account_phones where phone = $1 and added_at <= $2"
-        " and (removed_at is null or removed_at > $2) and blocked = $3 order by added_at desc limit 1",
+        " and (removed_at is null or removed_at > $2) and (blocked = $3 or blocked_at > $2)"
+        " order by added_at desc limit 1",
         phone, at, False,
     )  # fmt: skip
     return read_uuid(row["service_account_id"]) if row else None

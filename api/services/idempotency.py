@@ -60,13 +60,15 @@ async def claim_key(
     return Claimed(False, read_uuid(row["result_id"]))
 
 
-async def find_result(scope: UUID, key: str, mutation: str) -> UUID | None:
-    """Return the id of what a key made in a mutation, or None."""
+async def find_result(scope: UUID, key: str, *mutations: str) -> UUID | None:
+    """Return the id of what a key made in one of these mutations, or None."""
     if not _is_key(key):
         return None
+    places = ", ".join(f"${n + 3}" for n in range(len(mutations)))
     row = await fetch_one(
-        "select result_id from idempotency_keys where scope = $1 and key = $2 and mutation = $3", scope, key, mutation
-    )
+        f"select result_id from idempotency_keys where scope = $1 and key = $2 and mutation in ({places})",
+        scope, key, *mutations,
+    )  # fmt: skip
     return read_uuid(row["result_id"]) if row else None
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from api.adapters.database import Row, fetch, read_uuid
 from api.domain.ids import NodeKind
+from api.services.incarcerated_people import PEOPLE
 from api.services.plans import PLANS, SUBSCRIPTIONS
 
 _OWNED = {
@@ -26,6 +27,9 @@ _OWNED = {
     NodeKind.PAYMENT: "select t.* from payments t where t.account_id = $1",
     NodeKind.ACTIVITY: "select t.* from activity t where t.account_id = $1",
     NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
+    # Nobody is listed: a person is found by those who have paid into an account for them.
+    NodeKind.INCARCERATED_PERSON: f"{PEOPLE} join (select distinct incarcerated_person_id as id from service_accounts"
+    " where account_id = $1) t on t.id = p.id where 1 = 1",
 }
 _PUBLIC = {
     NodeKind.FACILITY: "select t.* from facilities t where $1 = 'everybody'",

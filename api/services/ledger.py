@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause, available_cents
-from api.domain.service_accounts import Product
+from api.domain.service_accounts import HAS_PHONES, Product
 from api.services.outbox import tell
 
 OPERATOR = "operator"
@@ -138,7 +138,7 @@ async def post(
 
 
 async def save(balance: Balance, now: datetime, cause: UpdateCause, entry: Entry | None = None) -> Balance:
-    """Write a changed balance back with its next revision, and tell its watchers why it changed."""
+    """Write a changed balance back with its next revision; tell its watchers why it changed, unless it is of stamps."""
     balance = replace(balance, revision=balance.revision + 1, changed_at=now)
     await execute(
         "update balances set posted = $1, held = $2, incoming = $3, revision = $4, sequence = $5, changed_at = $6,"
@@ -146,7 +146,8 @@ async def save(balance: Balance, now: datetime, cause: UpdateCause, entry: Entry
         balance.posted, balance.held, balance.incoming, balance.revision, balance.sequence, now,
         balance.may_be_negative, balance.low_below, balance.unbilled, balance.id,
     )  # fmt: skip
-    await tell(balance.account_id, "balance", balance_body(balance, cause, entry))
+    if balance.product in HAS_PHONES:
+        await tell(balance.account_id, "balance", balance_body(balance, cause, entry))
     return balance
 
 

@@ -46,7 +46,7 @@ def page_request(first: int | None, after: str | None, last: int | None, before:
 
 
 def cursor_of(*key: Any) -> str:
-    """Return the opaque cursor of a row's key: integers, instants or UUIDs."""
+    """Return the opaque cursor of a row's key: integers, instants, UUIDs or printable text."""
     return urlsafe_b64encode(json.dumps([str(part) for part in key]).encode()).decode().rstrip("=")
 
 
@@ -64,7 +64,7 @@ def _read_cursor(cursor: str, kinds: tuple[type, ...]) -> list[Any]:
 
 def _read_part(part: Any, kind: type) -> Any:
     """Return a part of a key; ValueError for all that `cursor_of` does not write and for what no column holds."""
-    if not isinstance(part, str):
+    if not isinstance(part, str) or not part.isprintable():
         raise ValueError
     value = datetime.fromisoformat(part) if kind is datetime else kind(part)
     if str(value) != part:
@@ -82,16 +82,28 @@ async def newest_first(
     """Return a page of a list whose newest row comes first; one statement.
 
     `select` ends in a `where` clause whose placeholders are `values`; `key` names the columns that order the list,
-    unique together, with their types (int, datetime, UUID).
+    unique together, with their types (int, datetime, UUID, str).
     """
+    return await _page(select, values, key, request, falling=True)
+
+
+async def in_order(select: str, values: Sequence[Any], key: Sequence[tuple[str, type]], request: PageRequest) -> Page:
+    """Return a page of a list whose smallest key comes first, as `newest_first` does."""
+    return await _page(select, values, key, request, falling=False)
+
+
+async def _page(
+    select: str, values: Sequence[Any], key: Sequence[tuple[str, type]], request: PageRequest, *, falling: bool
+) -> Page:
     columns = ", ".join(column for column, _ in key)
     arguments = list(values)
     query = select
+    rising = request.backward is falling
     if request.cursor is not None:
         arguments += _read_cursor(request.cursor, tuple(kind for _, kind in key))
         places = ", ".join(f"${len(values) + n + 1}" for n in range(len(key)))
-        query += f" and ({columns}) {'>' if request.backward else '<'} ({places})"
-    direction = "asc" if request.backward else "desc"
+        query += f" and ({columns}) {'>' if rising else '<'} ({places})"
+    direction = "asc" if rising else "desc"
     query += " order by " + ", ".join(f"{column} {direction}" for column, _ in key) + f" limit {request.size + 1}"
     rows = list(await fetch(query, *arguments))
     more = len(rows) > request.size

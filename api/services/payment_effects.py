@@ -12,8 +12,10 @@ from api.adapters.database import Row, fetch_one, read_json, read_uuid
 from api.adapters.ports import Ports
 from api.domain.charge_lines import Line, LineKind
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
-from api.domain.payments import PaymentChannel, PaymentPurpose
+from api.domain.payments import PaymentChannel, PaymentPurpose, PaymentStatus
+from api.services.card_tries import note_decline
 from api.services.ledger import OPERATOR, Balance, post, save
+from api.services.plans import begin_subscription
 
 LedgerKey = tuple[LedgerKind, str]
 
@@ -87,3 +89,6 @@ def _target_of(line: Line, principal: LedgerKey) -> LedgerKey:
 
 async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> None:
     """Do what else follows from a payment that has just succeeded or failed, within the same transaction."""
+    await note_decline(ports, payment)
+    if payment["status"] == PaymentStatus.SUCCEEDED.value and payment["plan_id"]:
+        await begin_subscription(ports, payment)

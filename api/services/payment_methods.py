@@ -11,29 +11,41 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import Row, execute, fetch, fetch_one, transactional
 from api.adapters.payments import Card, CardRefused, ProcessorUnavailable
 from api.adapters.ports import Ports
+from api.auth.limits import Limit, count_try, take_back
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.payment_data import payment_limits
+from api.services.card_tries import card_tries, count_declines, refuse_card_tries
 
 TOKEN_LENGTH_MAX = 200
 
 
-async def add_method(ports: Ports, account_id: UUID, provider_token: str, *, make_default: bool) -> Row:
+async def add_method(
+    ports: Ports, account_id: UUID, provider_token: str, *, make_default: bool, client: str = ""
+) -> Row:
     """Attach a card that the processor's own form tokenised; return its row. The first card becomes the default.
 
-    Raises Refused: PAYMENT_DECLINED where the processor refuses the card, UNAVAILABLE where it does not answer.
+    `client` is the client's address, whose declines count. Raises Refused: PAYMENT_DECLINED where the processor refuses
+    the card, RATE_LIMITED after too many declines (rule 38a), UNAVAILABLE where the processor does not answer.
     """
     path = ("providerToken",)
     if not 1 <= len(provider_token) <= TOKEN_LENGTH_MAX or not provider_token.isprintable():
         raise Refused(Fault(ErrorCode.INVALID, "errors.invalid", path))
     if len(await methods_of(account_id)) >= payment_limits().cards_max:
         raise _too_many()
+    await refuse_card_tries(ports, card_tries(client=client))
+    # Counted before the card is tried, so that many tries at once are no way around; taken back unless it is declined.
+    counted = (Limit.DECLINES_PER_ACCOUNT, str(account_id))
+    await count_try(ports, counted)
     try:
         card = await ports.processor.attach(provider_token, customer=str(account_id))
     except CardRefused as refusal:
+        await count_declines(ports, card_tries(client=client))
         facts = {"reason": refusal.reason, "retryable": False}
         raise Refused(Fault(ErrorCode.PAYMENT_DECLINED, "payments.card_refused", path, facts=facts)) from refusal
     except ProcessorUnavailable as error:
+        await take_back(ports, *counted)
         raise Refused(Fault(ErrorCode.UNAVAILABLE, "payments.processor_unavailable")) from error
+    await take_back(ports, *counted)
     return await _keep(ports, account_id, card, make_default)
 
 

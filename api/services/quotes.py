@@ -3,79 +3,87 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Row, execute, fetch_one, transactional
+from api.adapters.database import Row, execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.domain.charge_lines import Line
-from api.domain.faults import ErrorCode, Fault, Refused
-from api.domain.money import cents_of, format_money
+from api.domain.charge_lines import Line, total_of
+from api.domain.faults import Refused
+from api.domain.money import affordable_seconds
 from api.domain.payment_data import payment_limits
 from api.domain.payments import PaymentPurpose
-from api.domain.service_accounts import Product, ServiceStatus
 from api.services.balances import open_balances
-from api.services.service_accounts import find_service
+from api.services.fees import charged_lines
+from api.services.incarcerated_people import person_of
+from api.services.payables import Wanted, path_of_choice, payable
+from api.services.rates import rate_at, rate_of_service
+from api.services.spending import cap_fault
 
-SOLD = frozenset({PaymentPurpose.FUND_ADVANCE_CONNECT})
-"""What can be paid for today."""
+MINUTES_MAX = 1_000_000
+"""No estimate goes further; past it the rate is next to nothing."""
 
 
 class Quoted(NamedTuple):
-    """A quote's row and the balance after it is paid, in cents."""
+    """A quote's row, the balance after it is paid, in cents, and for how many minutes of calls it pays about."""
 
     row: Row
     balance_after: int | None
+    estimated_minutes: int | None
 
 
 @transactional
 async def quote_payment(
-    ports: Ports, account_id: UUID, purpose: PaymentPurpose, service_account_id: UUID | None, amount: Decimal | None
+    ports: Ports,
+    account_id: UUID,
+    purpose: PaymentPurpose,
+    service_account_id: UUID | None,
+    amount: Decimal | None,
+    *,
+    invoice_id: UUID | None = None,
+    plan_id: UUID | None = None,
+    stamps: int | None = None,
 ) -> Quoted:
-    """Quote a payment; raises Refused with every reason at once."""
-    if purpose not in SOLD:
-        raise Refused(Fault(ErrorCode.UNAVAILABLE, "payments.purpose_unavailable", ("input", "purpose")))
-    cents, faults = _cents(amount)
-    service = await find_service(account_id, service_account_id) if service_account_id else None
-    path = ("input", "serviceAccountId")
-    if service is None or service["product"] != Product.ADVANCE_CONNECT.value:
-        faults.append(Fault(ErrorCode.NOT_FOUND, "errors.not_found", path))
-    elif service["status"] != ServiceStatus.ACTIVE.value:
-        faults.append(Fault(ErrorCode.ACCOUNT_CLOSED, "errors.account_closed", path))
-    if faults or service_account_id is None:
-        raise Refused(*faults)
-    now, quote_id = ports.now(), uuid7()
+    """Quote a payment; raises Refused with every reason at once. Which inputs there must be depends on the purpose."""
+    wanted = Wanted(purpose, service_account_id, invoice_id, plan_id, stamps, amount)
+    found, now, quote_id = await payable(account_id, wanted), ports.now(), uuid7()
+    lines = await charged_lines(account_id, purpose, Line(found.label, found.cents), now)
+    if fault := await cap_fault(account_id, total_of(lines), now, *path_of_choice(purpose)):
+        raise Refused(fault)
     await execute(
-        "insert into quotes (id, account_id, purpose, service_account_id, lines, amount, total, created_at, expires_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        quote_id, account_id, purpose.value, service_account_id,
-        json.dumps([Line("payments.line_deposit", cents).kept()]),
-        cents, cents, now, now + payment_limits().quote_lives,
+        "insert into quotes (id, account_id, purpose, service_account_id, plan_id, invoice_id, stamps, lines, amount,"
+        " total, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        quote_id, account_id, purpose.value, found.service["id"] if found.service else None, plan_id, invoice_id,
+        stamps, json.dumps([line.kept() for line in lines]), found.cents, total_of(lines), now,
+        now + payment_limits().quote_lives,
     )  # fmt: skip
     row = await fetch_one("select * from quotes where id = $1", quote_id)
     assert row is not None
-    balances = await open_balances(account_id, service_account_id)
-    return Quoted(row, balances[0].posted + cents if balances else None)
+    return Quoted(row, await _balance_after(account_id, row), await _minutes(row, now))
 
 
-def _cents(amount: Decimal | None) -> tuple[int, list[Fault]]:
-    path = ("input", "amount")
-    limits = payment_limits()
-    if amount is None:
-        return 0, [Fault(ErrorCode.REQUIRED, "errors.required", path)]
-    try:
-        cents = cents_of(amount)
-    except ValueError:
-        return 0, [Fault(ErrorCode.INVALID, "payments.amount_places", path)]
-    if cents <= 0:
-        return 0, [Fault(ErrorCode.INVALID, "payments.amount_not_positive", path)]
-    if not limits.payment_min <= cents <= limits.payment_max:
-        bound = limits.payment_min if cents < limits.payment_min else limits.payment_max
-        facts = {"limit": bound, "remaining": bound, "resets_at": None}
-        params = {"limit": format_money(bound, "en")}
-        key = "payments.amount_too_small" if cents < limits.payment_min else "payments.amount_too_large"
-        return 0, [Fault(ErrorCode.LIMIT_EXCEEDED, key, path, params, facts)]
-    return cents, []
+async def _balance_after(account_id: UUID, quote: Row) -> int | None:
+    """Return what will be posted once a quote is paid: less is owed of Direct Bill; None where no balance of money
+    shows it."""
+    if not quote["service_account_id"]:
+        return None
+    balances = await open_balances(account_id, read_uuid(quote["service_account_id"]))
+    pays = -quote["amount"] if quote["invoice_id"] else quote["amount"]
+    return balances[0].posted + pays if balances else None
+
+
+async def _minutes(quote: Row, now: datetime) -> int | None:
+    """Return for how many minutes of calls a deposit pays; None for what is no deposit, and where no rate is known."""
+    rate: Decimal | None = None
+    match PaymentPurpose(quote["purpose"]):
+        case PaymentPurpose.FUND_ADVANCE_CONNECT:
+            rate = await rate_of_service(read_uuid(quote["service_account_id"]), now)
+        case PaymentPurpose.FUND_DEBIT:
+            person = await person_of(read_uuid(quote["service_account_id"]))
+            found = await rate_at({"id": person["f_id"], "time_zone": person["f_time_zone"]}, now)
+            rate = found.per_minute if found else None
+    return affordable_seconds(rate, quote["amount"], MINUTES_MAX) // 60 if rate else None

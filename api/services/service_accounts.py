@@ -4,86 +4,127 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Row, execute, fetch, fetch_one, read_uuid, transactional
+from api.adapters.database import Row, execute, fetch, fetch_one, read_json, transactional
 from api.adapters.ports import Ports
-from api.auth.phones import phone_to_e164
-from api.domain.faults import ErrorCode, Fault, Refused
+from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.ledger import LedgerKind, Unit, UpdateCause
-from api.domain.service_accounts import NUMBER_DIGITS, Product, printed_number
+from api.domain.service_account_data import service_account_data
+from api.domain.service_accounts import HAS_PHONES, NUMBER_DIGITS, Product, printed_number
 from api.services.idempotency import claim_key
 from api.services.ledger import Balance, balance_body, open_ledger_account
 from api.services.outbox import tell
+from api.services.phones import insert_phone, phone_taken, read_phone
 
-LEDGER_KINDS = {Product.ADVANCE_CONNECT: LedgerKind.PREPAID}
-"""Products that can be opened, and the ledger account that each begins with."""
+_BALANCES: dict[Product, tuple[Unit, tuple[LedgerKind, ...]]] = {
+    Product.ADVANCE_CONNECT: (Unit.USD_CENT, (LedgerKind.PREPAID,)),
+    Product.DIRECT_BILL: (Unit.USD_CENT, (LedgerKind.UNBILLED, LedgerKind.BILLED)),
+    Product.EMESSAGING: (Unit.STAMP, (LedgerKind.STAMPS,)),
+}
+"""Products with a balance: what it counts, and the ledger accounts behind it. What is paid into Debit is the person's
+(DEBIT_FUNDS), and VideoConnect keeps nothing."""
 
 
 @transactional
 async def open_service(
-    ports: Ports, account_id: UUID, product: Product, phone: str | None, idempotency_key: str
+    ports: Ports,
+    account_id: UUID,
+    product: Product,
+    phone: str | None,
+    idempotency_key: str,
+    person_id: UUID | None = None,
 ) -> tuple[Row, bool]:
-    """Open a service of an account with its first phone; return its row, and whether this was a replay.
+    """Open a service of an account; return its row, and whether this was a replay.
 
-    One open service per product (INVALID_STATE), a phone on one open account (INVALID).
+    Calling wants its first phone, Debit the person in custody. One open service per product, of Debit per person
+    (INVALID_STATE); a phone on one open account (INVALID).
     """
-    e164 = _phone(product, phone)
+    e164 = _check(product, phone, person_id)
     now = ports.now()
-    facts = {"product": product.value, "phone": e164}
+    facts = {"product": product.value, "phone": e164} | ({"person": str(person_id)} if person_id else {})
     claimed = await claim_key(account_id, idempotency_key, "openServiceAccount", facts, uuid7(), now)
     if not claimed.is_new:
         row = await find_service(account_id, claimed.result_id)
         assert row is not None
         return row, True
-    if await fetch_one("select id from service_accounts where open_key = $1", f"{account_id}:{product.value}"):
+    await _refuse_person(person_id)
+    open_key = f"{account_id}:{product.value}" + (f":{person_id}" if person_id else "")
+    if await fetch_one("select id from service_accounts where open_key = $1", open_key):
         raise _already_open()
-    if await fetch_one("select id from account_phones where live_phone = $1", e164):
-        raise _phone_taken()
-    service_id, balance_id = claimed.result_id, uuid7()
+    if e164 and await fetch_one("select id from account_phones where live_phone = $1", e164):
+        raise phone_taken("input", "phone")
+    service_id = claimed.result_id
     try:
         await execute(
-            "insert into service_accounts (id, account_id, product, number, status, open_key, opened_at, closed_at)"
-            " values ($1, $2, $3, $4, 'ACTIVE', $5, $6, null)",
-            service_id, account_id, product.value, await _unused_number(), f"{account_id}:{product.value}", now,
+            "insert into service_accounts (id, account_id, product, number, status, open_key, incarcerated_person_id,"
+            " opened_at, closed_at) values ($1, $2, $3, $4, 'ACTIVE', $5, $6, $7, null)",
+            service_id, account_id, product.value, await _unused_number(), open_key, person_id, now,
         )  # fmt: skip
-        await execute(
-            "insert into account_phones (id, service_account_id, phone, live_phone, label, blocked, added_at,"
-            " removed_at) values ($1, $2, $3, $3, null, $4, $5, null)",
-            uuid7(), service_id, e164, False, now,
-        )  # fmt: skip
+        if e164:
+            await insert_phone(service_id, e164, None, now)
     except IntegrityError as error:
-        raise (_phone_taken() if "live_phone" in str(error) else _already_open()) from error
-    balance = Balance(balance_id, service_id, account_id, product, 0, 0, 0, 0, None, False, 0, 0, now)
-    await execute(
-        "insert into balances (id, service_account_id, account_id, product, unit, posted, held, incoming, credit_limit,"
-        " low_below, may_be_negative, revision, sequence, changed_at)"
-        " values ($1, $2, $3, $4, $5, 0, 0, 0, 0, null, $6, 0, 0, $7)",
-        balance_id, service_id, account_id, product.value, Unit.USD_CENT.value, False, now,
-    )  # fmt: skip
-    await open_ledger_account(LEDGER_KINDS[product], str(service_id), balance_id, Unit.USD_CENT.value)
-    await tell(account_id, "balance", balance_body(balance, UpdateCause.SNAPSHOT, None))
+        raise (phone_taken("input", "phone") if "live_phone" in str(error) else _already_open()) from error
+    if product in _BALANCES:
+        await _open_balance(account_id, service_id, product, now)
     row = await find_service(account_id, service_id)
     assert row is not None
     return row, False
 
 
-def _phone(product: Product, phone: str | None) -> str:
-    if product not in LEDGER_KINDS:
+async def _open_balance(account_id: UUID, service_id: UUID, product: Product, now: datetime) -> None:
+    balance_id, (unit, kinds) = uuid7(), _BALANCES[product]
+    credit_limit = service_account_data().credit_limit if product is Product.DIRECT_BILL else 0
+    await execute(
+        "insert into balances (id, service_account_id, account_id, product, unit, posted, held, incoming, credit_limit,"
+        " low_below, may_be_negative, revision, sequence, changed_at)"
+        " values ($1, $2, $3, $4, $5, 0, 0, 0, $6, null, $7, 0, 0, $8)",
+        balance_id, service_id, account_id, product.value, unit.value, credit_limit, False, now,
+    )  # fmt: skip
+    for kind in kinds:
+        await open_ledger_account(kind, str(service_id), balance_id, unit.value)
+    if product in HAS_PHONES:
+        balance = Balance(balance_id, service_id, account_id, product, 0, 0, 0, credit_limit, None, False, 0, 0, now)
+        await tell(account_id, "balance", balance_body(balance, UpdateCause.SNAPSHOT, None))
+
+
+def _check(product: Product, phone: str | None, person_id: UUID | None) -> str | None:
+    """Return the phone as E.164, None for a product without phones; raises Refused with all that is wrong."""
+    faults: list[Fault] = []
+    e164 = None
+    if product not in service_account_data().offered:
         raise Refused(Fault(ErrorCode.UNAVAILABLE, "service_accounts.product_unavailable", ("input", "product")))
-    if phone is None or not phone.strip():
-        raise Refused(Fault(ErrorCode.REQUIRED, "errors.required", ("input", "phone")))
-    e164 = phone_to_e164(phone) if len(phone) <= 40 else None
-    if e164 is None:
-        raise Refused(Fault(ErrorCode.INVALID, "sign_ups.phone_invalid", ("input", "phone")))
+    if product in HAS_PHONES:
+        e164, faults = read_phone(phone, "input", "phone")
+    elif phone is not None:
+        faults.append(Fault(ErrorCode.INVALID, "service_accounts.not_of_product", ("input", "phone")))
+    person_path = ("input", "incarceratedPersonId")
+    if product is Product.DEBIT:
+        if person_id is None:
+            faults.append(Fault(ErrorCode.REQUIRED, "errors.required", person_path))
+    elif person_id is not None:
+        faults.append(Fault(ErrorCode.INVALID, "service_accounts.not_of_product", person_path))
+    refuse_if(faults)
     return e164
 
 
-def _phone_taken() -> Refused:
-    return Refused(Fault(ErrorCode.INVALID, "service_accounts.phone_taken", ("input", "phone")))
+async def _refuse_person(person_id: UUID | None) -> None:
+    """Raise Refused unless the person is one, at a facility that takes deposits."""
+    if person_id is None:
+        return
+    path = ("input", "incarceratedPersonId")
+    row = await fetch_one(
+        "select f.products from incarcerated_people p join facilities f on f.id = p.facility_id where p.id = $1",
+        person_id,
+    )
+    if row is None:
+        raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", path))
+    if Product.DEBIT.value not in read_json(row["products"]):
+        raise Refused(Fault(ErrorCode.UNAVAILABLE, "service_accounts.not_at_facility", path))
 
 
 def _already_open() -> Refused:
@@ -107,21 +148,5 @@ async def find_service(account_id: UUID, service_account_id: UUID) -> Row | None
 
 
 async def services_of(account_id: UUID) -> Sequence[Row]:
-    """Return an account's services, oldest first; the products bound how many there are."""
+    """Return an account's services, oldest first; at most 200."""
     return await fetch("select * from service_accounts where account_id = $1 order by id limit 200", account_id)
-
-
-async def phones_of(service_account_id: UUID) -> Sequence[Row]:
-    """Return the phones that are on a service now, oldest first."""
-    return await fetch(
-        "select * from account_phones where service_account_id = $1 and live_phone is not null order by id limit 100",
-        service_account_id,
-    )
-
-
-async def owner_of_phone(phone: str) -> UUID | None:
-    """Return the service that has a number now, unless the holder blocked calls to it."""
-    row = await fetch_one(
-        "select service_account_id from account_phones where live_phone = $1 and blocked = $2", phone, False
-    )
-    return read_uuid(row["service_account_id"]) if row else None

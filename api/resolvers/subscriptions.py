@@ -1,0 +1,54 @@
+"""Subscribing to plans."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from api.domain.ids import NodeKind
+from api.resolvers.fields import HOLDER, mutation
+from api.resolvers.inputs import key_in
+from api.schema.errors import user_errors
+from api.schema.payments import Payment
+from api.schema.plans import PlanSubscription
+from api.schema.scalars import Info
+from api.schema.subscriptions import SubscribeInput, SubscriptionPayload
+from api.services.payments import Order
+from api.services.subscriptions import Renewal, subscribe
+
+
+@strawberry.type
+class SubscriptionsMutations:
+    """Mutations of subscriptions."""
+
+    @mutation(
+        "Pays a plan's first month by its quote, and begins the subscription, which renews by itself; one per facility "
+        "and product. A repeat with the same key gives payment and subscription as they stand.",
+        payload=SubscriptionPayload,
+        roles=HOLDER,
+    )
+    async def subscribe(
+        self,
+        info: Info,
+        input: Annotated[SubscribeInput, strawberry.argument(description="Which plan's quote, by which card.")],
+    ) -> SubscriptionPayload:
+        context = info.context
+        holder, viewer = context.holder(), context.viewer
+        assert viewer is not None
+        order = Order(
+            key_in(input.quote_id, NodeKind.QUOTE, "input", "quoteId"),
+            key_in(input.payment_method_id, NodeKind.PAYMENT_METHOD, "input", "paymentMethodId"),
+            input.return_url,
+            input.idempotency_key,
+            context.connection.client_address,
+        )
+        renewal = Renewal(input.accept_renewal, input.agreement_version, context.locale, viewer.channel)
+        done = await subscribe(context.ports, holder, order, renewal)
+        row = done.subscription
+        return SubscriptionPayload(
+            errors=user_errors(done.paid.faults, context.locale),
+            subscription=PlanSubscription.of(row, context.ports.now()) if row else None,
+            payment=Payment.of(done.paid.payment),
+            replayed=done.paid.replayed,
+        )
