@@ -12,7 +12,7 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import charges, due_work, holds, mails, sms
+from api.services import charges, due_work, holds, invoices, mails, month_ends, sms
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
@@ -20,6 +20,9 @@ JOBS: Mapping[str, Job] = {
     mails.KIND: mails.send_mail,
     sms.KIND: sms.send_text,
     charges.WORK_KIND: charges.ask_processor,
+    month_ends.ALL_KIND: month_ends.fan_out,
+    month_ends.ONE_KIND: month_ends.end_month,
+    invoices.WORK_KIND: invoices.follow_invoice,
 }
 FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14}
 """A payment whose outcome is unknown is asked for hourly for two weeks: money is not given up after an outage."""
@@ -50,10 +53,14 @@ class Runner:
 
     async def run(self) -> None:
         """Work until stopped."""
+        is_month_expected = False
         while not self._stopping:
             self._wake.clear()
             try:
                 await follow_sandbox_clock(self._ports)
+                if not is_month_expected:
+                    await month_ends.expect_month_end(self._ports)
+                    is_month_expected = True
                 await self.run_due(self._ports.now())
             except DatabaseUnavailable:
                 _log.warning("the database did not answer")

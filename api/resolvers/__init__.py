@@ -3,7 +3,9 @@
 from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
+from api.resolvers.external_payments import ExternalPaymentsMutations
 from api.resolvers.facilities import FacilitiesQueries
+from api.resolvers.invoices import InvoicesMutations, InvoicesQueries
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
@@ -17,7 +19,7 @@ from api.resolvers.staff import StaffQueries
 from api.resolvers.subscriptions import SubscriptionsMutations
 from api.schema.products import PRODUCTS
 
-QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, StaffQueries)
+QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, InvoicesQueries, StaffQueries)
 MUTATIONS = (
     SignUpsMutations,
     SignInsMutations,
@@ -28,6 +30,8 @@ MUTATIONS = (
     ServiceAccountsMutations,
     PaymentsMutations,
     SubscriptionsMutations,
+    InvoicesMutations,
+    ExternalPaymentsMutations,
     CallsMutations,
 )
 SUBSCRIPTIONS = (BalancesSubscriptions,)

@@ -1,7 +1,7 @@
 """Invoices of Direct Bill: issued monthly, paid oldest first, and past due after their last day.
 
-All of it happens under the lock of the service's balance. What is due on unpaid invoices is what the ledger has as BILLED,
-less a credit where more was paid than was due; the next invoice takes that.
+All of it happens under the lock of the service's balance. What is due on unpaid invoices is what the ledger has as
+BILLED, less a credit where more was paid than was due; the next invoice takes that.
 """
 
 from __future__ import annotations
