@@ -125,6 +125,7 @@ async def test_an_unpaid_invoice_is_reminded_of_once_and_past_due_after_its_last
     ann, *_ = await invoiced(service)
 
     await service.advance(timedelta(days=20))
+    await service.work()
     subjects = [mail.subject for mail in await service.mails(ann.email)]
     on_the_last_day = (await invoices(service, await factories.begin_again(ann)))[0]["status"]
     await service.advance(timedelta(days=1))
