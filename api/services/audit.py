@@ -101,6 +101,35 @@ _CHECKS = (
                or count(e.id) > 1""",
     ),
     (
+        "payment {id}: its total is {total}, of which {amount} is credited; its legs move {moved} and {credited}",
+        """select p.id, p.total, p.amount, sum(l.amount) as moved,
+               sum(case when c.kind in ('FEE_REVENUE', 'TAX_PAYABLE') then 0 else l.amount end) as credited
+              from payments p join journal_entries e on e.source_key = 'payment:' || cast(p.id as text)
+              join legs l on l.entry_id = e.id and l.unit = 'USD_CENT'
+              join ledger_accounts c on c.id = l.credit_id
+              join ledger_accounts d on d.id = l.debit_id and d.kind = 'PROCESSOR_CLEARING'
+             group by p.id, p.total, p.amount
+            having p.total <> sum(l.amount)
+                or p.amount <> sum(case when c.kind in ('FEE_REVENUE', 'TAX_PAYABLE') then 0 else l.amount end)""",
+    ),
+    (
+        "payment {id}: it bought {stamps} stamps, its legs issue {found}",
+        """select p.id, p.stamps, coalesce(sum(l.amount), 0) as found from payments p
+              join journal_entries e on e.source_key = 'payment:' || cast(p.id as text)
+              left join legs l on l.entry_id = e.id and l.unit = 'STAMP'
+             group by p.id, p.stamps having coalesce(p.stamps, 0) <> coalesce(sum(l.amount), 0)""",
+    ),
+    (
+        "payment {id}: it is for a person in custody, its legs pay {found} of {amount} into that person's funds",
+        """select p.id, p.amount, coalesce(sum(l.amount), 0) as found from payments p
+              join service_accounts s on s.id = p.service_account_id
+              join journal_entries e on e.source_key = 'payment:' || cast(p.id as text)
+              left join ledger_accounts c on c.kind = 'DEBIT_FUNDS' and c.key = cast(s.incarcerated_person_id as text)
+              left join legs l on l.entry_id = e.id and l.credit_id = c.id
+             where p.purpose = 'FUND_DEBIT'
+             group by p.id, p.amount having p.amount <> coalesce(sum(l.amount), 0)""",
+    ),
+    (
         "call {id}: it cost {cost}, its entry says {found}",
         """select id, cost, found from (
              select c.id, c.cost, coalesce(sum(case when b.product = 'DIRECT_BILL' then e.amount else -e.amount end), 0)

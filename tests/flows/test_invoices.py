@@ -24,6 +24,7 @@ from tests.flows.direct_bill import (
     next_month,
     number_of,
     pay_link,
+    statements,
 )
 from tests.flows.getting_in import codes
 from tests.flows.money import QUOTE, authorize, count, pay, record
@@ -280,3 +281,17 @@ async def test_the_terms_of_invoices_are_by_the_calendar_of_central_time(service
     (row,) = await fetch("select statement_date, due_date from invoices")
 
     assert date.fromisoformat(str(row["due_date"])) - date.fromisoformat(str(row["statement_date"])) == timedelta(20)
+
+
+@pytest.mark.rule("35")
+async def test_invoices_and_statements_are_found_by_their_owner_alone(service: Service) -> None:
+    ann, *_ = await invoiced(service)
+    bob = await factories.holder(service, "bob@mail.test")
+    ids = [(await invoices(service, ann))[0]["id"], (await statements(service, ann))[0]["id"]]
+    nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
+
+    own = (await service.ask(nodes, {"ids": ids}, token=ann.token))["nodes"]
+
+    assert own == [{"__typename": "Invoice", "id": ids[0]}, {"__typename": "Statement", "id": ids[1]}]
+    for token in (bob.token, None):
+        assert (await service.ask(nodes, {"ids": ids}, token=token))["nodes"] == [None, None]
