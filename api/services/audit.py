@@ -146,6 +146,16 @@ _CHECKS = (
             group by i.id, i.total having i.total <> coalesce(sum(l.amount), 0)""",
     ),
     (
+        "payment {id}: {found} of it is unapplied, as if its account were not what it is",
+        """select p.id, coalesce(sum(case when l.credit_id = a.id then l.amount else -l.amount end), 0) as found
+             from payments p
+             left join ledger_accounts a on a.kind = 'UNAPPLIED_RECEIPTS' and a.key = cast(p.id as text)
+             left join legs l on l.credit_id = a.id or l.debit_id = a.id
+            where p.external_reference is not null group by p.id, p.amount, p.account_id
+           having coalesce(sum(case when l.credit_id = a.id then l.amount else -l.amount end), 0)
+                  <> case when p.account_id is null then p.amount else 0 end""",
+    ),
+    (
         "statement {id}: its closing is {closing}, its entries come to {found}",
         """select s.id, s.closing, s.opening + coalesce(sum(e.amount), 0) as found from statements s
              join balances b on b.service_account_id = s.service_account_id

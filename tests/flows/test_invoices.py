@@ -295,3 +295,24 @@ async def test_invoices_and_statements_are_found_by_their_owner_alone(service: S
     assert own == [{"__typename": "Invoice", "id": ids[0]}, {"__typename": "Statement", "id": ids[1]}]
     for token in (bob.token, None):
         assert (await service.ask(nodes, {"ids": ids}, token=token))["nodes"] == [None, None]
+
+
+@pytest.mark.rule("12")
+@pytest.mark.parametrize(
+    "words, change",
+    [
+        ("unbilled is", "update balances set unbilled = unbilled + 1"),
+        ("its total is", "update invoices set total = total + 1"),
+        ("its closing is", "update statements set closing = closing + 1"),
+        ("unapplied", "update payments set account_id = (select id from accounts limit 1) where account_id is null"),
+        ("its entry says", "update calls set cost = cost + 1 where cost is not null"),
+    ],
+)
+async def test_the_audit_finds_a_planted_difference(service: Service, words: str, change: str) -> None:
+    await invoiced(service)
+    await external(service, await partner(service), "unknown")
+    assert (await audit()).differences == ()
+
+    await execute(change)
+
+    assert [difference for difference in (await audit()).differences if words in difference]
