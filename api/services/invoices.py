@@ -95,17 +95,16 @@ async def pay_off(ports: Ports, service_account_id: UUID, amount: int, first: UU
     It goes to the invoice `first`, then to the oldest; an invoice on which nothing is due any more is PAID, and what
     would have become due about it is dropped. What is left over stays as a credit.
     """
-    paying = pay_invoices(amount, await unpaid_invoices(service_account_id), first)
+    unpaid = await unpaid_invoices(service_account_id)
+    due_of = {invoice.id: invoice.due for invoice in unpaid}
+    paying = pay_invoices(amount, unpaid, first)
     for part in paying.parts:
-        await execute(
-            "update invoices set due = due - $1, status = case when due = $1 then 'PAID' else status end,"
-            " ended_at = case when due = $1 then $2 end where id = $3",
-            part.due, ports.now(), part.id,
-        )  # fmt: skip
-        row = await fetch_one("select status from invoices where id = $1", part.id)
-        if row and row["status"] == InvoiceStatus.PAID.value:
-            for step in (_REMIND, _PAST_DUE):
-                await due_work.drop(WORK_KIND, f"{part.id}:{step}")
+        if part.due < due_of[part.id]:
+            await execute("update invoices set due = due - $1 where id = $2", part.due, part.id)
+            continue
+        await execute("update invoices set due = 0, status = 'PAID', ended_at = $1 where id = $2", ports.now(), part.id)
+        for step in (_REMIND, _PAST_DUE):
+            await due_work.drop(WORK_KIND, f"{part.id}:{step}")
     return paying.left
 
 
