@@ -108,25 +108,6 @@ async def pay_off(ports: Ports, service_account_id: UUID, amount: int, first: UU
     return paying.left
 
 
-async def reopen(ports: Ports, invoice_id: UUID, amount: int) -> None:
-    """Make up to `amount` cents of an invoice due again, e.g. when its payment was charged back.
-
-    The service's balance is locked. An invoice whose last day is over is past due at once; a void one stays so.
-    """
-    row = await fetch_one("select * from invoices where id = $1 for update", invoice_id)
-    if row is None or row["status"] == InvoiceStatus.VOID.value:
-        return
-    due = min(row["total"], row["due"] + amount)
-    status = InvoiceStatus.PAST_DUE if day_of(ports.now()) > read_date(row["due_date"]) else InvoiceStatus.OPEN
-    if due > 0:
-        await execute(
-            "update invoices set due = $1, status = $2, ended_at = null where id = $3", due, status.value, invoice_id
-        )
-    if status is InvoiceStatus.OPEN:
-        day_after = read_date(row["due_date"]) + timedelta(days=1)
-        await due_work.enqueue(WORK_KIND, f"{invoice_id}:{_PAST_DUE}", start_of(day_after))
-
-
 @transactional
 async def follow_invoice(ports: Ports, claim: due_work.Claim) -> None:
     """Remind of an invoice, or make it past due, once; due work of kind "invoice". Nothing happens once it is paid."""
