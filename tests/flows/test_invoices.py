@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import date, timedelta
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
 from api.adapters.database import execute, fetch
 from api.domain.days import day_of
+from api.routes.pages import page_routes
 from api.services import due_work, month_ends
 from api.services.audit import audit
 from tests import factories
@@ -316,3 +319,20 @@ async def test_the_audit_finds_a_planted_difference(service: Service, words: str
     await execute(change)
 
     assert [difference for difference in (await audit()).differences if words in difference]
+
+
+@pytest.mark.rule("24")
+async def test_the_mailed_address_opens_a_page_that_shows_the_invoice_and_no_more(service: Service) -> None:
+    _, opened, link, _ = await invoiced(service)
+    app = Starlette(routes=page_routes(service.ports, lambda request: pytest.fail("nobody is asked who they are")))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://calls.example", trust_env=False) as client:
+        shown = await client.get("/invoice", params={"link": link})
+        await pay_link(service, link, "1.00")
+        paid = await client.get("/invoice", params={"link": link}, headers={"accept-language": "es"})
+        unknown = await client.get("/invoice", params={"link": "x"})
+
+    assert "Due: $1.00" in shown.text
+    assert opened.phone not in shown.text
+    assert "está pagada" in paid.text
+    assert (shown.status_code, paid.status_code, unknown.status_code) == (200, 200, 404)
