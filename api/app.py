@@ -29,6 +29,7 @@ from api.jobs.relay import relay
 from api.jobs.runner import Runner
 from api.routes import health
 from api.routes.cookies import COOKIE_HEADER, SessionCookie
+from api.routes.files import file_routes
 from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
 from api.routes.graphql_door import GraphQLDoor, bearer
@@ -114,6 +115,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         *page_routes(ports, connect_page),
         payments_webhook(ports),
         texts_route(ports),
+        *file_routes(ports),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

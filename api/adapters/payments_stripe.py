@@ -83,7 +83,7 @@ class StripeProcessor:
         )
         self._api = self._client.v1
         self._webhook_secret = webhook_secret
-        self._publishable_key = publishable_key
+        self.publishable_key = publishable_key
         self._is_live = "_live_" in secret_key
 
     async def set_up(self, *, customer: str) -> CardSetup:
@@ -93,7 +93,7 @@ class StripeProcessor:
             intent = await self._api.setup_intents.create_async(
                 {"customer": found, "usage": "off_session", "allowed_payment_method_types": ["card"]}
             )
-        return CardSetup(str(intent.client_secret), self._publishable_key)
+        return CardSetup(str(intent.client_secret), self.publishable_key)
 
     async def attach(self, provider_token: str, *, customer: str) -> Card:
         """Keep a PaymentMethod, "pm_…", of this customer or of nobody yet; a repeat keeps the same card."""

@@ -17,9 +17,11 @@ from api.services import (
     charges,
     due_work,
     holds,
+    invoices,
     ledger,
     low_balances,
     mails,
+    month_ends,
     processor_events,
     sms,
     text_pay_ends,
@@ -40,6 +42,9 @@ JOBS: Mapping[str, Job] = {
     top_up_outcomes.AUTO_PAY_WORK: low_balances.look_at_low_balance,
     top_up_outcomes.SENDING: top_up_charges.send_again,
     text_pay_ends.OFFER_KIND: text_pays.expire_offer,
+    month_ends.ALL_KIND: month_ends.fan_out,
+    month_ends.ONE_KIND: month_ends.end_month,
+    invoices.WORK_KIND: invoices.follow_invoice,
 }
 FAILURES_MAX: Mapping[str, int] = {
     charges.WORK_KIND: 24 * 14,
@@ -76,10 +81,14 @@ class Runner:
 
     async def run(self) -> None:
         """Work until stopped."""
+        is_month_expected = False
         while not self._stopping:
             self._wake.clear()
             try:
                 await follow_sandbox_clock(self._ports)
+                if not is_month_expected:
+                    await month_ends.expect_month_end(self._ports)
+                    is_month_expected = True
                 await self.run_due(self._ports.now())
             except DatabaseUnavailable:
                 _log.warning("the database did not answer")

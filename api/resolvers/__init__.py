@@ -3,7 +3,9 @@
 from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
+from api.resolvers.external_payments import ExternalPaymentsMutations
 from api.resolvers.facilities import FacilitiesQueries
+from api.resolvers.invoices import InvoicesMutations, InvoicesQueries
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
@@ -18,7 +20,7 @@ from api.resolvers.subscriptions import SubscriptionsMutations
 from api.resolvers.top_ups import TopUpsMutations
 from api.schema.products import PRODUCTS
 
-QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, StaffQueries)
+QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, InvoicesQueries, StaffQueries)
 MUTATIONS = (
     SignUpsMutations,
     SignInsMutations,
@@ -30,6 +32,8 @@ MUTATIONS = (
     PaymentsMutations,
     SubscriptionsMutations,
     TopUpsMutations,
+    InvoicesMutations,
+    ExternalPaymentsMutations,
     CallsMutations,
 )
 SUBSCRIPTIONS = (BalancesSubscriptions,)

@@ -25,6 +25,7 @@ from api.domain.ledger import (
     charge_split,
 )
 from api.domain.money import affordable_seconds, call_cost_cents
+from api.domain.service_accounts import Product
 from api.services.holds import end_hold, extend_hold, find_hold, place_hold
 from api.services.ledger import OPERATOR, Balance, lock_balance, post, save
 from api.services.pages import Page, PageRequest, newest_first
@@ -38,6 +39,7 @@ SEGMENT_MAX = 1_000
 RATE_MAX = Decimal(100)
 CALL_ID_LENGTH_MAX = 80
 CLOCK_SKEW_MAX = timedelta(minutes=10)
+_PAYS = {Product.ADVANCE_CONNECT: LedgerKind.PREPAID, Product.DIRECT_BILL: LedgerKind.UNBILLED}
 
 
 class CallAnswer(NamedTuple):
@@ -202,11 +204,11 @@ async def _charge(balance: Balance, row_id: UUID, source_key: str, report: Repor
     hold = await find_hold(row_id)
     pending = hold if hold is not None and hold.state is HoldState.PENDING else None
     cost = call_cost_cents(report.rate_per_minute, report.duration_seconds)
-    charged, lost = charge_split(cost, balance.posted, balance.held, pending.amount if pending else 0)
+    charged, lost = charge_split(cost, _room(balance), balance.held, pending.amount if pending else 0)
     if pending is not None:
         state = HoldState.POSTED if cost else HoldState.VOIDED
         balance = await end_hold(balance, HoldKind.CALL, pending, state, now)
-    own = (LedgerKind.PREPAID, str(balance.service_account_id))
+    own = (_PAYS[balance.product], str(balance.service_account_id))
     revenue = (LedgerKind.CALL_REVENUE, OPERATOR)
     legs = [Leg(own, revenue, charged)] if charged else []
     legs += [Leg((LedgerKind.BAD_DEBT_EXPENSE, OPERATOR), revenue, lost)] if lost else []
@@ -222,6 +224,11 @@ async def _charge(balance: Balance, row_id: UUID, source_key: str, report: Repor
     elif pending is not None:
         await save(balance, now, UpdateCause.CALL_RELEASED)
     return charged
+
+
+def _room(balance: Balance) -> int:
+    """Return what calls may use before holds, in cents: what is there, or what is left of a credit limit."""
+    return balance.credit_limit - balance.posted if balance.product is Product.DIRECT_BILL else balance.posted
 
 
 async def calls_page(service_account_id: UUID, request: PageRequest) -> Page:

@@ -25,6 +25,8 @@ _OWNED = {
     NodeKind.PAYMENT_METHOD: "select t.* from payment_methods t where t.account_id = $1",
     NodeKind.QUOTE: "select t.* from quotes t where t.account_id = $1",
     NodeKind.PAYMENT: "select t.* from payments t where t.account_id = $1",
+    NodeKind.INVOICE: "select t.* from invoices t where t.account_id = $1",
+    NodeKind.STATEMENT: "select t.* from statements t where t.account_id = $1",
     NodeKind.ACTIVITY: "select t.* from activity t where t.account_id = $1",
     NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
     # Nobody is listed: a person is found by those who have paid into an account for them.
