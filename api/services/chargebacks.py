@@ -7,7 +7,7 @@ operator's loss.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -23,6 +23,7 @@ from api.domain.money import format_money
 from api.domain.payments import PAYMENT_MOVES, PaymentStatus
 from api.domain.service_accounts import ServiceStatus
 from api.services import charges
+from api.services.invoices import make_due
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.mails import queue_mail
 from api.services.payment_effects import LedgerKey, ledger_key_of
@@ -130,7 +131,7 @@ async def _take_back(chargeback: _Chargeback, amount: int) -> _Chargeback:
         legs.append(Leg((LedgerKind.CHARGEBACK_LOSS, OPERATOR), chargeback.clearing, amount - taken))
     balance = await _post(chargeback, f"dispute:{chargeback.id}", legs, own, TransactionKind.CHARGEBACK)
     if taken and own[0] is LedgerKind.BILLED:
-        await _owe(payment, taken, chargeback.now)
+        await make_due(payment["invoice_id"], taken, chargeback.now)
     return replace(chargeback, balance=balance)
 
 
@@ -165,7 +166,7 @@ async def _give_back(chargeback: _Chargeback) -> None:
         await _post(chargeback, f"dispute:{chargeback.id}:won", legs, own, TransactionKind.ADJUSTMENT)
     returned = sum(leg.amount for leg in legs if leg.credit == own)
     if returned and own[0] is LedgerKind.BILLED:
-        await _owe(payment, -returned, chargeback.now)
+        await make_due(payment["invoice_id"], -returned, chargeback.now)
     others = await fetch_one(
         "select id from disputes where payment_id = $1 and status <> 'WON' and id <> $2",
         read_uuid(payment["id"]), chargeback.id,
@@ -191,23 +192,6 @@ async def _post(
     # A chargeback alone may leave a prepaid balance below zero (rule 13).
     moved = replace(moved, may_be_negative=own[0] is LedgerKind.PREPAID and moved.posted < 0)
     return await save(moved, now, UpdateCause.CHARGEBACK, entry)
-
-
-async def _owe(payment: Row, cents: int, now: datetime) -> None:
-    """Have an invoice ask for more (or less, below zero) than it did; one that was voided asks for nothing."""
-    if payment["invoice_id"] is None:
-        return
-    invoice_id = read_uuid(payment["invoice_id"])
-    invoice = await fetch_one("select * from invoices where id = $1 for update", invoice_id)
-    if invoice is None or invoice["status"] == "VOID":
-        return
-    due = max(0, min(invoice["total"], invoice["due"] + cents))
-    is_late = date.fromisoformat(str(invoice["due_date"])) < day_of(now)
-    status = "PAID" if due == 0 else "PAST_DUE" if is_late else "OPEN"
-    await execute(
-        "update invoices set due = $1, status = $2, ended_at = $3 where id = $4",
-        due, status, None if due else now, invoice_id,
-    )  # fmt: skip
 
 
 async def _is_closed(payment: Row) -> bool:

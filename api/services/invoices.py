@@ -7,7 +7,7 @@ BILLED, less a credit where more was paid than was due; the next invoice takes t
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -106,6 +106,30 @@ async def pay_off(ports: Ports, service_account_id: UUID, amount: int, first: UU
         for step in (_REMIND, _PAST_DUE):
             await due_work.drop(WORK_KIND, f"{part.id}:{step}")
     return paying.left
+
+
+async def make_due(invoice_id: UUID | None, cents: int, now: datetime) -> None:
+    """Have an invoice ask for `cents` more (less, below zero) after a chargeback, within the transaction under way.
+
+    Its service's balance is locked. One that was voided asks for nothing, and none for more than its total.
+    """
+    key = read_uuid(invoice_id) if invoice_id else None
+    invoice = await fetch_one("select * from invoices where id = $1 for update", key)
+    if key is None or invoice is None or invoice["status"] == InvoiceStatus.VOID.value:
+        return
+    due = max(0, min(invoice["total"], invoice["due"] + cents))
+    past_due_on = read_date(invoice["due_date"]) + timedelta(days=1)
+    if due == 0:
+        status = InvoiceStatus.PAID
+    elif past_due_on <= day_of(now):
+        status = InvoiceStatus.PAST_DUE
+    else:
+        status = InvoiceStatus.OPEN
+        await due_work.enqueue(WORK_KIND, f"{key}:{_PAST_DUE}", start_of(past_due_on))
+    ended_at = None if due else now
+    await execute(
+        "update invoices set due = $1, status = $2, ended_at = $3 where id = $4", due, status.value, ended_at, key
+    )
 
 
 @transactional
