@@ -23,12 +23,14 @@ from graphql import (
 ROOT = Path(__file__).parents[1]
 SECRET = re.compile("password|passcode|answer|secret|hash", re.IGNORECASE)
 TOLD = {
+    "PaymentMethodSetupPayload.clientSecret",
     "Security.passwordChangedAt",
     "SignUpRequirements.passcodeLength",
     "SignUpRequirements.passwordMinLength",
     "SignUpRequirements.passwordRules",
 }
-"""What is named after a secret and yet may be read: rules about it, and when it was changed."""
+"""What is named after a secret and yet may be read: rules about it, when it was changed, and what the processor made
+for the front end's own form."""
 
 
 def described(schema: GraphQLSchema) -> Iterator[tuple[str, str | None]]:

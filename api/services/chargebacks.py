@@ -84,7 +84,7 @@ async def _take(ports: Ports, payment_id: UUID, dispute: Dispute) -> None:
         )  # fmt: skip
         if dispute.status is DisputeStatus.WON:
             await _give_back(chargeback)
-        await _tell(ports, chargeback, dispute.status.value.lower(), dispute.amount_cents)
+        await _mail(ports, chargeback, dispute.status.value.lower(), dispute.amount_cents)
 
 
 async def _open(ports: Ports, chargeback: _Chargeback, dispute: Dispute) -> _Chargeback:
@@ -103,7 +103,7 @@ async def _open(ports: Ports, chargeback: _Chargeback, dispute: Dispute) -> _Cha
     before = PaymentStatus(payment["status"])
     if PaymentStatus.CHARGED_BACK in PAYMENT_MOVES[before]:
         await _set_status(payment, PaymentStatus.CHARGED_BACK)
-    await _tell(ports, chargeback, "opened", dispute.amount_cents)
+    await _mail(ports, chargeback, "opened", dispute.amount_cents)
     return chargeback
 
 
@@ -203,7 +203,7 @@ async def _set_status(payment: Row, status: PaymentStatus) -> None:
     await execute("update payments set status = $1 where id = $2", status.value, read_uuid(payment["id"]))
 
 
-async def _tell(ports: Ports, chargeback: _Chargeback, what: str, cents: int) -> None:
+async def _mail(ports: Ports, chargeback: _Chargeback, what: str, cents: int) -> None:
     """Mail the holder; nobody can turn that off, since it may leave them owing."""
     payment = chargeback.payment
     if payment["account_id"] is None:

@@ -75,7 +75,7 @@ async def issue_invoice(
             (_PAST_DUE, last_day + timedelta(days=1)),
         ):
             await due_work.enqueue(WORK_KIND, f"{invoice_id}:{step}", start_of(day))
-    await _tell(ports, invoice_id, "issued")
+    await _mail(ports, invoice_id, "issued")
     return balance, invoice_id
 
 
@@ -146,10 +146,10 @@ async def follow_invoice(ports: Ports, claim: due_work.Claim) -> None:
         return
     if step == _PAST_DUE:
         await execute("update invoices set status = 'PAST_DUE' where id = $1", UUID(text))
-    await _tell(ports, UUID(text), step)
+    await _mail(ports, UUID(text), step)
 
 
-async def _tell(ports: Ports, invoice_id: UUID, event: str) -> None:
+async def _mail(ports: Ports, invoice_id: UUID, event: str) -> None:
     """Mail the holder of an invoice, with the link that pays it, within the transaction under way."""
     row = await fetch_one(
         "select i.*, a.id as holder_id, a.email, a.phone, a.locale, a.status as account_status from invoices i"
