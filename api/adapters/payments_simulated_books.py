@@ -1,46 +1,15 @@
-"""The simulated processor's own books: one SQLite file, written in short transactions.
-
-The file is shared by processes and may lose any of them at any point: what was committed stays, what was not leaves
-no trace. Nothing here waits for anything but the file's lock.
-"""
+"""The simulated processor's cards and charges."""
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from api.adapters.payments import Card, CardRefused, Charge, ChargeStatus, ProcessorConflict
+from api.adapters.payments import Card, CardRefused, Charge, ChargeStatus, ProcessorConflict, Subject
+from api.adapters.payments_simulated_file import BooksFile
 from api.domain.payments import DeclineReason
-
-ChargeBehaviour = Literal["ok", "decline", "timeout", "timeout_charged"]
-RefundBehaviour = Literal["ok", "refuse"]
-
-LOCK_WAIT_SECONDS = 10.0
-
-TABLES = (
-    "CREATE TABLE IF NOT EXISTS customers (reference TEXT PRIMARY KEY)",
-    "CREATE TABLE IF NOT EXISTS cards (id TEXT PRIMARY KEY, customer TEXT NOT NULL REFERENCES customers (reference),"
-    " token TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS charges (sequence INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,"
-    " id TEXT NOT NULL UNIQUE, card TEXT NOT NULL REFERENCES cards (id),"
-    " amount_cents INTEGER NOT NULL CHECK (amount_cents > 0), status TEXT NOT NULL, decline_reason TEXT,"
-    " return_url TEXT, at TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS abandoned (key TEXT PRIMARY KEY)",
-    "CREATE TABLE IF NOT EXISTS behaviour (one INTEGER PRIMARY KEY CHECK (one = 1),"
-    " next TEXT NOT NULL, refund TEXT NOT NULL)",
-    "INSERT INTO behaviour (one, next, refund) VALUES (1, 'ok', 'ok') ON CONFLICT DO NOTHING",
-    "CREATE TABLE IF NOT EXISTS log (sequence INTEGER PRIMARY KEY AUTOINCREMENT, act TEXT NOT NULL,"
-    " subject TEXT NOT NULL, amount_cents INTEGER NOT NULL)",
-    "CREATE TRIGGER IF NOT EXISTS log_is_not_changed BEFORE UPDATE ON log"
-    " BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END",
-    "CREATE TRIGGER IF NOT EXISTS log_is_not_shortened BEFORE DELETE ON log"
-    " BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END",
-)
 
 
 class Verdict(NamedTuple):
@@ -78,23 +47,6 @@ SAMPLES = {
 }
 
 
-class Behaviour(NamedTuple):
-    """How the processor acts from now on."""
-
-    next: ChargeBehaviour
-    refund: RefundBehaviour
-
-
-class LogEntry(NamedTuple):
-    """One thing that was done: ATTACHED to a card, BEHAVIOUR_SET to words, a ChargeStatus to a charge, by its id,
-    ABANDONED to a key."""
-
-    sequence: int
-    act: str
-    subject: str
-    amount_cents: int
-
-
 class Order(NamedTuple):
     """A charge as it was asked for."""
 
@@ -106,26 +58,15 @@ class Order(NamedTuple):
     at: datetime
 
 
-class Books:
-    """Read and write the file over one connection, to be used from one thread."""
+class Books(BooksFile):
+    """Keep cards and charge them."""
 
-    def __init__(self, path: Path, public_url: str) -> None:
-        """Open the file, made where there is none. Raises sqlite3.OperationalError where that cannot be."""
-        self._public_url = public_url.rstrip("/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None)
-        self._file.row_factory = sqlite3.Row
-        self._file.execute("PRAGMA journal_mode = WAL")
-        # What is committed survives a killed process; only a power failure could take the last moments of a sandbox.
-        self._file.execute("PRAGMA synchronous = NORMAL")
-        self._file.execute("PRAGMA foreign_keys = ON")
+    def set_up(self, customer: str) -> str:
+        """Return a secret for the processor's own form."""
         with self._writing():
-            for statement in TABLES:
-                self._file.execute(statement)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._file.close()
+            self._file.execute("INSERT INTO customers (reference) VALUES (?) ON CONFLICT DO NOTHING", (customer,))
+            self._note("SET_UP", customer)
+        return f"seti_{secrets.token_urlsafe(12)}_secret_{secrets.token_urlsafe(18)}"
 
     def attach(self, token: str, customer: str) -> Card:
         """Keep a card for the customer; CardRefused where the token is unknown."""
@@ -151,16 +92,23 @@ class Books:
     def finish(self, charge_id: str, ok: bool) -> Charge | None:
         """End a charge that waits for its customer; any other is returned as it stands, None where there is none."""
         with self._writing():
-            charge = self.by_id(charge_id)
-            if charge is None or charge.status is not ChargeStatus.REQUIRES_ACTION:
-                return charge
-            verdict = SUCCEEDS if ok else NOT_AUTHENTICATED
-            self._file.execute(
-                "UPDATE charges SET status = ?, decline_reason = ? WHERE id = ?",
-                (verdict.status.value, verdict.reason and verdict.reason.value, charge_id),
-            )
-            self._note(verdict.status.value, charge_id, charge.amount_cents)
-            return self.by_id(charge_id)
+            return self._end(self.by_id(charge_id), SUCCEEDS if ok else NOT_AUTHENTICATED)
+
+    def cancel(self, key: str) -> Charge | None:
+        """End the charge of our key if it waits for its customer; else return it as it stands."""
+        with self._writing():
+            return self._end(self.by_key(key), NOT_AUTHENTICATED)
+
+    def _end(self, charge: Charge | None, verdict: Verdict) -> Charge | None:
+        if charge is None or charge.status is not ChargeStatus.REQUIRES_ACTION:
+            return charge
+        self._file.execute(
+            "UPDATE charges SET status = ?, decline_reason = ? WHERE id = ?",
+            (verdict.status.value, verdict.reason and verdict.reason.value, charge.id),
+        )
+        self._note(verdict.status.value, charge.id, charge.amount_cents)
+        self._tell(f"charge.{verdict.status.value.lower()}", Subject.CHARGE, charge.key)
+        return self.by_id(charge.id)
 
     def by_key(self, key: str) -> Charge | None:
         """Return the charge of our key."""
@@ -184,20 +132,6 @@ class Books:
         row = self._file.execute("SELECT return_url FROM charges WHERE id = ?", (charge_id,)).fetchone()
         return None if row is None else row["return_url"]
 
-    def behaviour(self) -> Behaviour:
-        """Return how charges and refunds go now."""
-        return Behaviour(*self._file.execute("SELECT next, refund FROM behaviour").fetchone())
-
-    def behave(self, next: ChargeBehaviour | None, refund: RefundBehaviour | None) -> Behaviour:
-        """Set how charges and refunds go from now on; None leaves a part as it is."""
-        with self._writing():
-            self._file.execute(
-                "UPDATE behaviour SET next = coalesce(?, next), refund = coalesce(?, refund)", (next, refund)
-            )
-            behaviour = self.behaviour()
-            self._note("BEHAVIOUR_SET", f"{behaviour.next} {behaviour.refund}")
-        return behaviour
-
     def captured_cents(self) -> int:
         """Return the sum of all charges that succeeded."""
         row = self._file.execute(
@@ -208,11 +142,6 @@ class Books:
     def charges(self) -> list[Charge]:
         """Return all charges in the order in which they were made."""
         return [self._charge_of(row) for row in self._file.execute("SELECT * FROM charges ORDER BY sequence")]
-
-    def log(self) -> list[LogEntry]:
-        """Return all that was done, in order."""
-        rows = self._file.execute("SELECT sequence, act, subject, amount_cents FROM log ORDER BY sequence")
-        return [LogEntry(*row) for row in rows]
 
     def _known(self, order: Order) -> Charge | None:
         row = self._file.execute(
@@ -257,12 +186,8 @@ class Books:
             ),
         )
         self._note(verdict.status.value, charge_id, order.amount_cents)
+        self._tell(f"charge.{verdict.status.value.lower()}", Subject.CHARGE, order.key)
         return self.by_id(charge_id)
-
-    def _note(self, act: str, subject: str, amount_cents: int = 0) -> None:
-        self._file.execute(
-            "INSERT INTO log (act, subject, amount_cents) VALUES (?, ?, ?)", (act, subject, amount_cents)
-        )
 
     def _one(self, query: str, value: str) -> Charge | None:
         row = self._file.execute(query, (value,)).fetchone()
@@ -279,15 +204,3 @@ class Books:
             decline_reason=None if row["decline_reason"] is None else DeclineReason(row["decline_reason"]),
             action_url=f"{self._public_url}/sandbox/3ds/{row['id']}" if waiting else None,
         )
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        # The lock is taken at once: a transaction that read first could not upgrade while another process writes.
-        self._file.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._file.execute("COMMIT")
-        except BaseException:
-            if self._file.in_transaction:
-                self._file.execute("ROLLBACK")
-            raise
