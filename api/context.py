@@ -20,6 +20,7 @@ from api.domain.texts import pick_locale, render
 from api.services.balances import balances_of
 from api.services.ids import find_all
 from api.services.ledger import Balance
+from api.services.refund_reads import timelines_of
 
 
 class RequestRefused(GraphQLError):
@@ -80,6 +81,7 @@ class Context:
     _account_locale: str | None = field(init=False, default=None)
     _loaders: dict[NodeKind, DataLoader[UUID, Row | None]] = field(init=False, default_factory=dict)
     _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
+    _timelines: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.viewer is not None and self.viewer.account is not None:
@@ -106,6 +108,12 @@ class Context:
         if self._balances is None:
             self._balances = DataLoader(load_fn=balances_of, cache=False)
         return await self._balances.load(service_account_id)
+
+    async def timeline_of(self, refund_id: UUID) -> list[Row]:
+        """Return the lines of a refund that was found before; many asked for at once take one statement."""
+        if self._timelines is None:
+            self._timelines = DataLoader(load_fn=timelines_of, cache=False)
+        return await self._timelines.load(refund_id)
 
     @property
     def ports(self) -> Ports:

@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -238,6 +238,11 @@ def read_uuid(value: Any) -> UUID:
 def read_time(value: Any) -> datetime:
     """Return a column of an instant, in UTC; SQLite gives text."""
     return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromisoformat(value).astimezone(UTC)
+
+
+def read_date(value: Any) -> date:
+    """Return a column of a day; SQLite gives text."""
+    return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 def read_json(value: Any) -> Any:

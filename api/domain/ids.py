@@ -25,6 +25,8 @@ class NodeKind(IntEnum):
     PLAN = 12
     SUBSCRIPTION = 13
     ACTIVITY = 14
+    REFUND = 19
+    HELD_FUNDS = 20
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

@@ -6,6 +6,7 @@ from api.resolvers.calls import CallsMutations
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
 from api.resolvers.recovery import RecoveryMutations
+from api.resolvers.refunds import RefundsMutations, RefundsSubscriptions
 from api.resolvers.second_factors import SecondFactorsMutations
 from api.resolvers.security import SecurityMutations
 from api.resolvers.service_accounts import ServiceAccountsMutations
@@ -24,7 +25,8 @@ MUTATIONS = (
     ServiceAccountsMutations,
     PaymentsMutations,
     CallsMutations,
+    RefundsMutations,
 )
-SUBSCRIPTIONS = (BalancesSubscriptions,)
+SUBSCRIPTIONS = (BalancesSubscriptions, RefundsSubscriptions)
 TYPES = (AdvanceConnectAccount,)
 """Types that the schema would not find by itself, since they are reached through an interface alone."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from api.adapters.database import Row, fetch, read_uuid
 from api.domain.ids import NodeKind
 from api.services.plans import PLANS, SUBSCRIPTIONS
+from api.services.refund_states import WITH_CARD
 
 _OWNED = {
     NodeKind.ACCOUNT: "select t.* from accounts t where t.id = $1",
@@ -25,6 +26,8 @@ _OWNED = {
     NodeKind.QUOTE: "select t.* from quotes t where t.account_id = $1",
     NodeKind.PAYMENT: "select t.* from payments t where t.account_id = $1",
     NodeKind.ACTIVITY: "select t.* from activity t where t.account_id = $1",
+    NodeKind.REFUND: f"{WITH_CARD} where t.account_id = $1",
+    NodeKind.HELD_FUNDS: "select t.* from held_funds t where t.account_id = $1",
     NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
 }
 _PUBLIC = {
