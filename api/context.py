@@ -21,6 +21,7 @@ from api.services.balances import balances_of
 from api.services.facilities import plans_at
 from api.services.ids import find_all
 from api.services.ledger import Balance
+from api.services.refund_reads import timelines_of
 
 
 class RequestRefused(GraphQLError):
@@ -82,6 +83,7 @@ class Context:
     _loaders: dict[NodeKind, DataLoader[UUID, Row | None]] = field(init=False, default_factory=dict)
     _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
     _plans: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
+    _timelines: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.viewer is not None and self.viewer.account is not None:
@@ -114,6 +116,12 @@ class Context:
         if self._plans is None:
             self._plans = DataLoader(load_fn=_plans_by_facility, cache=False)
         return await self._plans.load(facility_id)
+
+    async def timeline_of(self, refund_id: UUID) -> list[Row]:
+        """Return the lines of a refund that was found before; many asked for at once take one statement."""
+        if self._timelines is None:
+            self._timelines = DataLoader(load_fn=timelines_of, cache=False)
+        return await self._timelines.load(refund_id)
 
     @property
     def ports(self) -> Ports:

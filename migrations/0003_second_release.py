@@ -421,6 +421,7 @@ class Migration(migrations.Migration):
                 ("payee", fields.CharField(null=True, max_length=160)),
                 ("address", fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads)),
                 ("check_number", fields.CharField(null=True, unique=True, max_length=24)),
+                ("check_run_id", fields.UUIDField(null=True)),
                 ("exported_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),

@@ -27,6 +27,8 @@ class NodeKind(IntEnum):
     ACTIVITY = 14
     INVOICE = 15
     INCARCERATED_PERSON = 17
+    REFUND = 19
+    HELD_FUNDS = 20
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

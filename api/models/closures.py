@@ -99,6 +99,7 @@ class Refund(Row):
     payee = fields.CharField(160, null=True)
     address: fields.Field[dict[str, str]] = fields.JSONField(null=True)
     check_number = fields.CharField(24, unique=True, null=True)
+    check_run_id = fields.UUIDField(null=True)
     exported_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)

@@ -114,6 +114,8 @@ INDEXES = {
     "refunds_by_account": "refunds (account_id, id)",
     "refunds_by_closure": "refunds (closure_id)",
     "refunds_by_status": "refunds (status, id)",
+    "refunds_by_check_run": "refunds (check_run_id, id)",
+    "held_funds_by_closure": "held_funds (closure_id)",
     "refund_parts_by_payment": "refund_parts (payment_id)",
     "held_funds_by_account": "held_funds (account_id, id)",
     "held_funds_by_state": "held_funds (state, id)",

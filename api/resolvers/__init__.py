@@ -8,6 +8,7 @@ from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
 from api.resolvers.recovery import RecoveryMutations
+from api.resolvers.refunds import RefundsMutations, RefundsSubscriptions
 from api.resolvers.second_factors import SecondFactorsMutations
 from api.resolvers.security import SecurityMutations
 from api.resolvers.service_accounts import ServiceAccountsMutations
@@ -29,7 +30,8 @@ MUTATIONS = (
     PaymentsMutations,
     SubscriptionsMutations,
     CallsMutations,
+    RefundsMutations,
 )
-SUBSCRIPTIONS = (BalancesSubscriptions,)
+SUBSCRIPTIONS = (BalancesSubscriptions, RefundsSubscriptions)
 TYPES = tuple(PRODUCTS.values())
 """Types that the schema would not find by itself, since they are reached through an interface alone."""

@@ -19,20 +19,24 @@ from api.domain.texts import pick_locale
 from api.schema.activity import ActivityConnection
 from api.schema.balances import Balance
 from api.schema.enums import publish
+from api.schema.held_funds import HeldFunds
 from api.schema.notifications import NotificationPreference
 from api.schema.pages import After, Before, First, Last, Locale, page_request
 from api.schema.payments import PaymentConnection, PaymentMethod
 from api.schema.plans import PlanSubscription
+from api.schema.refunds import RefundConnection
 from api.schema.scalars import Info, Node
 from api.schema.service_accounts import ServiceAccount, service_account_of
 from api.services.activity import activity_page
 from api.services.balances import open_balances
 from api.services.email_changes import pending_email
+from api.services.held_funds import held_funds_of
 from api.services.notifications import preferences_of
 from api.services.owners import is_enabled
 from api.services.payment_methods import methods_of
 from api.services.payments import payments_page
 from api.services.plans import subscriptions_of
+from api.services.refund_reads import refunds_page
 from api.services.service_accounts import services_of
 from api.services.sign_ins import open_sign_ins
 from api.services.sign_ups import question_codes
@@ -181,6 +185,18 @@ class Account(Node):
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> PaymentConnection:
         return PaymentConnection.of(await payments_page(self.key, page_request(first, after, last, before)))
+
+    @strawberry.field(description="The refunds, newest first.")
+    async def refunds(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> RefundConnection:
+        return RefundConnection.of(await refunds_page(self.key, page_request(first, after, last, before)))
+
+    @strawberry.field(
+        description="Money that could not be paid out, newest first; what was claimed or is gone too, at most a hundred."
+    )
+    async def held_funds(self) -> list[HeldFunds]:
+        return [HeldFunds.of(row) for row in await held_funds_of(self.key)]
 
     @strawberry.field(description="A new address that is not confirmed yet; null where none waits for its link.")
     async def pending_email(self, info: Info) -> str | None:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from api.auth.sign_ins import Viewer
 from api.domain.accounts import Role
+from api.domain.refunds import RefundStatus
 from api.schema.enums import publish
+from api.schema.held_funds import HeldFundsConnection
+from api.schema.pages import After, First, page_request
+from api.schema.refunds import RefundConnection
+from api.schema.scalars import Info
+from api.services.held_funds import held_funds_page
+from api.services.refund_reads import refund_queue
+
+_MONEY_BACK = (Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
 
 publish(
     Role,
@@ -26,6 +37,32 @@ publish(
 class Staff:
     name: str = strawberry.field(description="As it stands on record beside what they do.")
     roles: list[Role] = strawberry.field(description="What they may do.")
+
+    @strawberry.field(description="Everybody's refunds, newest first. For: BILLING_AGENT, COMPLIANCE, ADMIN.")
+    async def refund_queue(
+        self,
+        info: Info,
+        statuses: Annotated[
+            list[RefundStatus] | None, strawberry.argument(description="Only these; all when left out.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+    ) -> RefundConnection:
+        info.context.admit(_MONEY_BACK)
+        return RefundConnection.of(await refund_queue(statuses, page_request(first, after, None, None)))
+
+    @strawberry.field(description="What is held now, newest first. For: BILLING_AGENT, COMPLIANCE, ADMIN.")
+    async def held_funds(
+        self,
+        info: Info,
+        state: Annotated[
+            str | None, strawberry.argument(description='Of holders who live in this state, e.g. "NM"; else of all.')
+        ] = None,
+        first: First = None,
+        after: After = None,
+    ) -> HeldFundsConnection:
+        info.context.admit(_MONEY_BACK)
+        return HeldFundsConnection.of(await held_funds_page(state, page_request(first, after, None, None)))
 
     @staticmethod
     def of(viewer: Viewer) -> Staff | None:
