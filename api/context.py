@@ -13,8 +13,9 @@ from strawberry.dataloader import DataLoader
 from api.adapters.database import Row, read_uuid
 from api.adapters.ports import Ports
 from api.auth.passwords import Passwords
-from api.auth.sign_ins import Viewer, find_viewer
+from api.auth.sign_ins import EndedSignIn, Viewer, find_ended, find_viewer
 from api.domain.accounts import Role
+from api.domain.closing_data import closing_data
 from api.domain.ids import NodeKind
 from api.domain.texts import pick_locale, render
 from api.services.balances import balances_of
@@ -79,6 +80,7 @@ class Context:
 
     connection: Connection
     viewer: Viewer | None
+    ended: EndedSignIn | None = None
     _account_locale: str | None = field(init=False, default=None)
     _loaders: dict[NodeKind, DataLoader[UUID, Row | None]] = field(init=False, default_factory=dict)
     _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
@@ -122,6 +124,15 @@ class Context:
         if self._timelines is None:
             self._timelines = DataLoader(load_fn=timelines_of, cache=False)
         return await self._timelines.load(refund_id)
+
+    async def find_ended(self) -> bool:
+        """Look, where nobody is signed in, whether the token is of a sign-in that its own deletion has just ended."""
+        if self.viewer is None:
+            connection = self.connection
+            self.ended = await find_ended(
+                self.ports, connection.token, from_cookie=connection.from_cookie, within=closing_data().replay
+            )
+        return self.ended is not None
 
     @property
     def ports(self) -> Ports:

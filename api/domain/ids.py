@@ -29,6 +29,7 @@ class NodeKind(IntEnum):
     INCARCERATED_PERSON = 17
     REFUND = 19
     HELD_FUNDS = 20
+    CLOSURE = 18
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

@@ -12,7 +12,21 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import card_refunds, charges, check_runs, due_work, held_funds, holds, mails, refund_work, sms
+from api.services import (
+    card_refunds,
+    charges,
+    check_runs,
+    closure_calls,
+    closure_states,
+    closures,
+    due_work,
+    erasure,
+    held_funds,
+    holds,
+    mails,
+    refund_work,
+    sms,
+)
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
@@ -24,6 +38,8 @@ JOBS: Mapping[str, Job] = {
     refund_work.SANDBOX_CHECK_WORK: check_runs.do_in_sandbox,
     refund_work.STALE_CHECK_WORK: check_runs.hold_stale,
     held_funds.DISPOSITION_WORK: held_funds.dispose,
+    closures.CALLS_WORK: closure_calls.settle_calls,
+    closure_states.ERASURE_WORK: erasure.erase_account,
 }
 FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14, refund_work.CARD_WORK: 24 * 14}
 """A payment or refund whose outcome is unknown is asked for hourly for two weeks: money is not given up after an outage."""

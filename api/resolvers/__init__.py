@@ -3,6 +3,7 @@
 from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
+from api.resolvers.closures import ClosuresMutations, ClosuresQueries, ClosuresSubscriptions
 from api.resolvers.facilities import FacilitiesQueries
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
@@ -18,7 +19,7 @@ from api.resolvers.staff import StaffQueries
 from api.resolvers.subscriptions import SubscriptionsMutations
 from api.schema.products import PRODUCTS
 
-QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, StaffQueries)
+QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, ClosuresQueries, StaffQueries)
 MUTATIONS = (
     SignUpsMutations,
     SignInsMutations,
@@ -29,9 +30,10 @@ MUTATIONS = (
     ServiceAccountsMutations,
     PaymentsMutations,
     SubscriptionsMutations,
+    ClosuresMutations,
     CallsMutations,
     RefundsMutations,
 )
-SUBSCRIPTIONS = (BalancesSubscriptions, RefundsSubscriptions)
+SUBSCRIPTIONS = (BalancesSubscriptions, ClosuresSubscriptions, RefundsSubscriptions)
 TYPES = tuple(PRODUCTS.values())
 """Types that the schema would not find by itself, since they are reached through an interface alone."""

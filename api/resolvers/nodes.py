@@ -17,6 +17,7 @@ from api.schema.accounts import Account, Session
 from api.schema.activity import Activity
 from api.schema.balances import Balance
 from api.schema.calls import Call
+from api.schema.closures import Closure
 from api.schema.facilities import Facility
 from api.schema.held_funds import HeldFunds
 from api.schema.incarcerated_people import IncarceratedPerson
@@ -51,6 +52,7 @@ _NODES: dict[NodeKind, Callable[[Context, Row], Node]] = {
     NodeKind.REFUND: lambda context, row: Refund.of(row),
     NodeKind.HELD_FUNDS: lambda context, row: HeldFunds.of(row),
     NodeKind.ACTIVITY: lambda context, row: Activity.of(row),
+    NodeKind.CLOSURE: lambda context, row: Closure.of(row),
     NodeKind.PLAN: lambda context, row: Plan.of(row),
     NodeKind.INCARCERATED_PERSON: lambda context, row: IncarceratedPerson.of(row),
     NodeKind.SUBSCRIPTION: lambda context, row: PlanSubscription.of(row, context.ports.now()),

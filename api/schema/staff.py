@@ -8,7 +8,9 @@ import strawberry
 
 from api.auth.sign_ins import Viewer
 from api.domain.accounts import Role
+from api.domain.ids import NodeKind, key_of
 from api.domain.refunds import RefundStatus
+from api.schema.accounts import Account
 from api.schema.enums import publish
 from api.schema.held_funds import HeldFundsConnection
 from api.schema.pages import After, First, page_request
@@ -16,8 +18,10 @@ from api.schema.refunds import RefundConnection
 from api.schema.scalars import Info
 from api.services.held_funds import held_funds_page
 from api.services.refund_reads import refund_queue
+from api.services.staff_closures import account_for_staff
 
 _MONEY_BACK = (Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
+MAY_SEE_ACCOUNTS = (Role.SUPPORT_AGENT, Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
 
 publish(
     Role,
@@ -63,6 +67,18 @@ class Staff:
     ) -> HeldFundsConnection:
         info.context.admit(_MONEY_BACK)
         return HeldFundsConnection.of(await held_funds_page(state, page_request(first, after, None, None)))
+
+    @strawberry.field(
+        description="A customer's account, open or not; null where there is none. For: SUPPORT_AGENT, BILLING_AGENT, "
+        "COMPLIANCE, ADMIN."
+    )
+    async def account(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The account's id.")]
+    ) -> Account | None:
+        info.context.admit(MAY_SEE_ACCOUNTS)
+        key = key_of(id, NodeKind.ACCOUNT)
+        row = await account_for_staff(key) if key else None
+        return Account.of(row) if row else None
 
     @staticmethod
     def of(viewer: Viewer) -> Staff | None:

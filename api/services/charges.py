@@ -24,6 +24,7 @@ from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, P
 from api.services import due_work
 from api.services.holds import end_hold, find_hold, place_hold
 from api.services.ledger import Balance, lock_balance, save
+from api.services.open_accounts import lock_open_account
 from api.services.payment_effects import after_payment, post_payment
 
 WORK_KIND = "payment"
@@ -76,6 +77,9 @@ async def begin(ports: Ports, intent: Intent, balance: Balance | None) -> Row:
     """Commit to a charge within the transaction under way: the payment, its hold, and the work that asks again should
     this process die. `balance` is the service's locked balance, None where it has none. Call `send` after the commit.
     """
+    if intent.account_id is not None:
+        # No card is charged for an account that is being deleted, whatever it would be for.
+        await lock_open_account(intent.account_id)
     now, lines = ports.now(), list(intent.lines)
     amount = principal_of(lines)
     await execute(

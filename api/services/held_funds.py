@@ -15,6 +15,7 @@ from api.domain.ledger import LedgerKind, Leg
 from api.domain.refund_data import refund_data
 from api.domain.refunds import RefundStatus, advance
 from api.services import due_work
+from api.services.closure_states import look
 from api.services.ledger import OPERATOR
 from api.services.pages import Page, PageRequest, newest_first
 from api.services.refund_states import Step
@@ -65,6 +66,8 @@ async def dispose(ports: Ports, claim: due_work.Claim) -> None:
     await execute(
         "update held_funds set state = 'DISPOSED', ended_at = $1 where id = $2", ports.now(), held_id
     )  # fmt: skip
+    if held["closure_id"]:
+        await look(ports, read_uuid(held["closure_id"]))
 
 
 async def lock_held(held_id: UUID) -> Row | None:

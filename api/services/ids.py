@@ -30,6 +30,7 @@ _OWNED = {
     NodeKind.REFUND: f"{WITH_CARD} where t.account_id = $1",
     NodeKind.HELD_FUNDS: "select t.* from held_funds t where t.account_id = $1",
     NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
+    NodeKind.CLOSURE: "select t.* from closures t where t.account_id = $1",
     # Nobody is listed: a person is found by those who have paid into an account for them.
     NodeKind.INCARCERATED_PERSON: f"{PEOPLE} join (select distinct incarcerated_person_id as id from service_accounts"
     " where account_id = $1) t on t.id = p.id where 1 = 1",

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from api.adapters.database import transactional
 from api.adapters.mail import Mail, MailUnavailable
@@ -15,11 +16,12 @@ from api.auth.numbers import Number
 from api.domain.contact import contact_lines
 from api.domain.texts import render
 from api.services.due_work import FAILURES_MAX, Claim, backoff, complete, enqueue, give_back
+from api.services.receipts import receipt_token
 
 KIND = "mail"
 _NAME_LENGTH_MAX = 40
 # What each purpose's link is called on the page that it leads to.
-_QUERIES = {"verify": "token"}
+_QUERIES = {"verify": "token", "closure": "receipt"}
 
 
 class Link(NamedTuple):
@@ -30,6 +32,8 @@ class Link(NamedTuple):
 
     def token(self, ports: Ports) -> str:
         """Return the link's token, the same at each call."""
+        if self.purpose == "closure":
+            return receipt_token(ports, UUID(self.parts[0]))
         return ports.secrets.token(self.purpose, *self.parts)
 
     def url(self, ports: Ports) -> str:

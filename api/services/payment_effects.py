@@ -13,6 +13,7 @@ from api.adapters.ports import Ports
 from api.domain.charge_lines import Line, LineKind
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.payments import PaymentChannel, PaymentPurpose, PaymentStatus
+from api.services import closure_payments
 from api.services.card_tries import note_decline
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.plans import begin_subscription
@@ -92,3 +93,4 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     await note_decline(ports, payment)
     if payment["status"] == PaymentStatus.SUCCEEDED.value and payment["plan_id"]:
         await begin_subscription(ports, payment)
+    await closure_payments.after_payment(ports, payment, balance)

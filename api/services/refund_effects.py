@@ -10,8 +10,9 @@ from typing import NamedTuple
 from api.adapters.database import Row, fetch_one, read_date, read_uuid
 from api.adapters.ports import Ports
 from api.domain.money import format_money
-from api.domain.refunds import RefundMethod
+from api.domain.refunds import FINAL, RefundMethod
 from api.domain.texts import render
+from api.services import closure_states
 from api.services.mails import queue_mail
 from api.services.refund_states import Step, place_of
 
@@ -35,6 +36,8 @@ class Reader(NamedTuple):
 
 async def after_step(ports: Ports, refund: Row, step: Step) -> None:
     """Do what else follows from a step."""
+    if step.status in FINAL and refund["closure_id"]:
+        await closure_states.look(ports, read_uuid(refund["closure_id"]))
     mail = _MAILS.get(step.note)
     if mail and (reader := await reader_of(refund)):
         cents = int(step.params.get("cents", refund["amount"]))

@@ -31,6 +31,7 @@ from api.domain.sign_ups import (
     security_answers_faults,
 )
 from api.services.mails import Link, mailable_name, mailable_time, queue_mail, queue_no_mail
+from api.services.used_emails import mail_why_not, used_locale
 
 LINK_LIFETIME = timedelta(hours=24)
 WAITING_MAX = 5
@@ -117,7 +118,7 @@ async def resend(ports: Ports, email: str, *, client_address: str) -> None:
     await count_try(ports, (Limit.RESENDS_PER_CLIENT, client_of(client_address)))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
     assert address is not None
-    await _renew_links(ports, address.key)
+    await _renew_links(ports, address)
 
 
 async def question_codes(account_id: UUID) -> list[str]:
@@ -172,6 +173,7 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         " union all select email, locale from staff_members where email_key = $1",
         email.key,
     )
+    used = await used_locale(ports, email.key)
     waiting = await fetch(
         "select id from pending_sign_ups where email_key = $1 order by created_at desc, id desc", email.key
     )
@@ -181,8 +183,9 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
     link = _link(pending_id, 1)
     # A taken address waits like a free one, so that both take as long; but what waits is empty, over already, and goes
     # with the next pruning.
-    kept = hashed if owner is None else _Hashed(email, "", "", [], {}, hashed.locale, hashed.terms_version)
-    expires_at = now - KEPT if owner is not None else now + LINK_LIFETIME
+    taken = owner is not None or used is not None
+    kept = _Hashed(email, "", "", [], {}, hashed.locale, hashed.terms_version) if taken else hashed
+    expires_at = now - KEPT if taken else now + LINK_LIFETIME
     await execute(
         "insert into pending_sign_ups (id, email, email_key, password_hash, passcode_hash, answers, profile, locale,"
         " terms_version, link_number, token_hash, created_at, expires_at)"
@@ -190,6 +193,10 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         pending_id, email.address, email.key, kept.password_hash, kept.passcode_hash, json.dumps(kept.answers),
         json.dumps(kept.profile), kept.locale, kept.terms_version, token_hash(link.token(ports)), now, expires_at,
     )  # fmt: skip
+    if used is not None:
+        # Also while the account is being deleted: it is its owner's no more.
+        await mail_why_not(ports, email.address, used, pending_id)
+        return
     if owner is not None:
         params = {"tried_at": mailable_time(now)}
         key = f"email-taken-{pending_id}"
@@ -199,8 +206,9 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
 
 
 @transactional
-async def _renew_links(ports: Ports, email_key: str) -> None:
-    now = ports.now()
+async def _renew_links(ports: Ports, email: Email) -> None:
+    now, email_key = ports.now(), email.key
+    used = await used_locale(ports, email_key)
     waiting = await fetch(
         "select id, email, locale, profile, link_number, created_at from pending_sign_ups"
         " where email_key = $1 and expires_at > $2 order by id for update",
@@ -219,7 +227,10 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
             number, token_hash(link.token(ports)), now + LINK_LIFETIME, pending_id,
         )  # fmt: skip
         if row is None:
-            await queue_no_mail(ports, f"verify-{pending_id}")
+            if used is not None:
+                await mail_why_not(ports, email.address, used, pending_id)
+            else:
+                await queue_no_mail(ports, f"verify-{pending_id}")
             return
         first_name = read_json(row["profile"])["first_name"]
         await _mail_link(ports, link, row["email"], row["locale"], first_name, read_time(row["created_at"]))
