@@ -42,7 +42,7 @@ JOBS: Mapping[str, Job] = {
     closure_states.ERASURE_WORK: erasure.erase_account,
 }
 FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14, refund_work.CARD_WORK: 24 * 14}
-"""A payment or refund whose outcome is unknown is asked for hourly for two weeks: money is not given up after an outage."""
+"""A payment or refund whose outcome is unknown is asked for hourly for two weeks: an outage gives up no money."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

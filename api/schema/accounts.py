@@ -174,7 +174,7 @@ class Account(Node):
         return RefundConnection.of(await refunds_page(self.key, page_request(first, after, last, before)))
 
     @strawberry.field(
-        description="Money that could not be paid out, newest first; what was claimed or is gone too, at most a hundred."
+        description="Money that could not be paid out, newest first, what was claimed or is gone too; at most 100."
     )
     async def held_funds(self) -> list[HeldFunds]:
         return [HeldFunds.of(row) for row in await held_funds_of(self.key)]

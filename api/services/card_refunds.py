@@ -35,7 +35,8 @@ PROCESSOR_SECONDS_MAX = 15.0
 
 _UNDER_WAY = (RefundStatus.SUBMITTED, RefundStatus.ISSUED)
 _PARTS = (
-    "select r.*, p.processor, p.processor_reference, p.total from refund_parts r join payments p on p.id = r.payment_id"
+    "select r.*, p.processor, p.processor_reference as charge_reference, p.total"
+    " from refund_parts r join payments p on p.id = r.payment_id"
 )
 
 _log = structlog.get_logger("api.card_refunds")
@@ -95,7 +96,7 @@ async def _ask_all(ports: Ports, parts: Sequence[Row]) -> Asked:
 
 async def _ask(ports: Ports, part: Row) -> Answer:
     """Ask how a part stands, and for it where the processor never saw its key; a repeat gives nothing back twice."""
-    key, charge, now = str(read_uuid(part["id"])), part["processor_reference"], ports.now()
+    key, charge, now = str(read_uuid(part["id"])), part["charge_reference"], ports.now()
     found = await ports.processor.inquire_refund(key, charge=charge, at=now)
     if found is not None:
         return found
@@ -172,7 +173,8 @@ async def _note_on_payment(part: Row) -> None:
         "select sum(amount) as cents from refund_parts where payment_id = $1 and status = 'CONFIRMED'",
         read_uuid(part["payment_id"]),
     )
-    assert row is not None and given is not None
+    assert row is not None, "payments are never deleted"
+    assert given is not None, "a sum is one row"
     whole = int(given["cents"]) >= part["total"]
     status = PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
     try:

@@ -70,8 +70,9 @@ async def create(
     window = window_of(destination.method, asked.requested_at)
     await execute(
         "insert into refunds (id, account_id, closure_id, service_account_id, origin, product, status, revision,"
-        " amount, method, payment_method_id, based_on_channel, requested_at, window_earliest, window_latest, payee, address,"
-        " created_at) values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        " amount, method, payment_method_id, based_on_channel, requested_at, window_earliest, window_latest,"
+        " payee, address, created_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         refund_id, asked.account_id, asked.closure_id, asked.service_account_id, origin, asked.product.value,
         step.status.value, amount, destination.method.value, destination.payment_method_id,
         destination.channel.value if destination.channel else None, asked.requested_at, window.earliest, window.latest,
