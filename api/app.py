@@ -27,10 +27,12 @@ from api.jobs.open_sockets import watch_open_sockets
 from api.jobs.relay import relay
 from api.jobs.runner import Runner
 from api.routes import health
+from api.routes.closure_page import closure_page_route
 from api.routes.cookies import COOKIE_HEADER, SessionCookie
 from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
 from api.routes.graphql_door import GraphQLDoor, bearer
+from api.routes.exports import export_route
 from api.routes.pages import page_routes
 from api.routes.proxies import client_address
 from api.routes.refusals import mask, refuse
@@ -105,6 +107,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         WebSocketRoute("/graphql", door),
         graphiql_assets,
         *page_routes(ports, connect_page),
+        closure_page_route(ports),
+        export_route(ports),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

@@ -194,3 +194,10 @@ async def stamps(ports: Ports, service_account_id: UUID, count: int) -> None:
     )
     assert moved is not None
     await save(moved, now, UpdateCause.FUNDED, entry)
+
+
+async def card_key(holder: Holder) -> UUID:
+    """Keep a card; return its key."""
+    key = key_of(await holder.card(), NodeKind.PAYMENT_METHOD)
+    assert key is not None
+    return key

@@ -17,6 +17,7 @@ from api.services import (
     charges,
     check_runs,
     closure_calls,
+    closure_cancels,
     closure_states,
     closures,
     due_work,
@@ -39,6 +40,7 @@ JOBS: Mapping[str, Job] = {
     refund_work.STALE_CHECK_WORK: check_runs.hold_stale,
     held_funds.DISPOSITION_WORK: held_funds.dispose,
     closures.CALLS_WORK: closure_calls.settle_calls,
+    closure_cancels.WORK_KIND: closure_cancels.cancel_payment,
     closure_states.ERASURE_WORK: erasure.erase_account,
 }
 FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14, refund_work.CARD_WORK: 24 * 14}

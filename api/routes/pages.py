@@ -43,7 +43,7 @@ def page_routes(ports: Ports, connect: Callable[[Request], Connection]) -> list[
             f'<form method="post" action="/verify"><input type="hidden" name="token" value="{token}">'
             f"<button>{button}</button></form>"
         )
-        return _page(locale, "verify_ask", ports, extra=form)
+        return page(locale, "verify_ask", ports, extra=form)
 
     async def confirm(request: Request) -> Response:
         locale = _locale(request.headers)
@@ -56,13 +56,13 @@ def page_routes(ports: Ports, connect: Callable[[Request], Connection]) -> list[
         except Refused as refusal:
             fault = refusal.faults[0]
             text = render(locale, fault.key, fault.params)
-            return _page(locale, "verify_failed", ports, params={"reason": text}, status=400)
-        return _page(locale, "verify_done", ports)
+            return page(locale, "verify_failed", ports, params={"reason": text}, status=400)
+        return page(locale, "verify_done", ports)
 
     async def terms(request: Request) -> Response:
         locale = _locale(request.headers)
         version, text = agreement(AgreementKind.TERMS, locale)
-        return _page(locale, "terms", ports, params={"version": version}, extra=_paragraphs(text))
+        return page(locale, "terms", ports, params={"version": version}, extra=_paragraphs(text))
 
     async def home(request: Request) -> Response:
         return RedirectResponse("/graphql", 307)
@@ -93,7 +93,7 @@ def _block(part: str) -> str:
     return f"<p>{html.escape(part)}</p>"
 
 
-def _page(
+def page(
     locale: str,
     name: str,
     ports: Ports,

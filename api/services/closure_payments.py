@@ -1,4 +1,4 @@
-"""Payments that were under way when their service was closed: posted as ever, and given back with the rest (rule 21)."""
+"""Payments that were under way when their service was closed: posted as ever, then given back (rule 21)."""
 
 from __future__ import annotations
 

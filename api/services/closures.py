@@ -26,7 +26,7 @@ from api.domain.days import day_of
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.refunds import days_window
 from api.domain.service_accounts import Product
-from api.services import closure_ends, closure_mails, closure_refunds, due_work
+from api.services import closure_cancels, closure_ends, closure_mails, closure_refunds, due_work
 from api.services.closure_facts import Facts, balances_of, open_services, read_facts
 from api.services.closure_previews import closed_or_nobodys
 from api.services.closure_states import look, tell_closure
@@ -238,8 +238,9 @@ async def _end(ports: Ports, closure: Row, facts: Facts, asker: Asker, now: date
             await closure_refunds.begin(ports, closure, facts.account, row)
     if closure["calls_until"] is not None:
         await due_work.enqueue(CALLS_WORK, str(closure_id), now + closing_data().calls_window)
-    await closure_mails.tell_request(ports, facts.account, closure, asker.channel, asker.staff_name)
     is_deletion = facts.service_account_id is None
+    await closure_cancels.cancel_waiting(account_id, None if is_deletion else _keys(facts.services), now)
+    await closure_mails.tell_request(ports, facts.account, closure, asker.channel, asker.staff_name)
     if is_deletion:
         await closure_ends.end_access(ports, facts.account, now)
     await tell_closure(closure)

@@ -7,7 +7,6 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -118,7 +117,7 @@ async def _page(query: str, account_id: UUID, last: UUID | None) -> list[Row]:
 def _plain(name: str, value: Any) -> Any:
     if name in _JSON:
         return read_json(value)
-    return value if value is None or isinstance(value, bool | int | str) else _text_of(value)
+    return value if value is None or isinstance(value, int | str) else _text_of(value)
 
 
 def _text_of(value: Any) -> str:

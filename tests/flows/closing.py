@@ -35,7 +35,7 @@ async def preview(service: Service, token: str, service_id: str | None = None) -
     return found
 
 
-def agreed(shown: dict[str, Any], key: str = "key", **changes: Any) -> dict[str, Any]:
+def agreed(shown: dict[str, Any], key: str = "closing", **changes: Any) -> dict[str, Any]:
     """Return the input that agrees to all that a preview showed."""
     return {
         "previewToken": shown["token"],
@@ -58,14 +58,14 @@ async def ask_closing(service: Service, token: str, given: dict[str, Any]) -> di
     return payload
 
 
-async def delete(service: Service, holder: Holder, key: str = "key", **changes: Any) -> dict[str, Any]:
+async def delete(service: Service, holder: Holder, key: str = "closing", **changes: Any) -> dict[str, Any]:
     """Look at the preview and delete the account as it says; return the payload, which has no errors."""
     payload = await ask_deletion(service, holder.token, agreed(await preview(service, holder.token), key, **changes))
     assert payload["errors"] == []
     return payload
 
 
-async def close(service: Service, holder: Holder, service_id: str, key: str = "key") -> dict[str, Any]:
+async def close(service: Service, holder: Holder, service_id: str, key: str = "closing") -> dict[str, Any]:
     """Look at a service's preview and close it as it says; return the payload, which has no errors."""
     shown = await preview(service, holder.token, service_id)
     payload = await ask_closing(service, holder.token, agreed(shown, key, serviceAccountId=service_id))
