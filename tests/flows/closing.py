@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 from api.adapters.database import fetch
+from api.services import sandbox
 from tests.factories import Holder
-from tests.flows.conftest import Service
+from tests.flows.conftest import SECONDS_MAX, Service
 
 ERRORS = """errors { __typename code message path ... on StaleError { changed }
   ... on AcknowledgementMissingError { missing } }"""
@@ -80,9 +82,9 @@ async def by_receipt(service: Service, token: str) -> dict[str, Any]:
 
 
 async def pass_time(service: Service, by: timedelta) -> None:
-    """Let time pass, and do what falls due by then."""
-    await service.advance(by)
-    await service.work()
+    """Let time pass as the sandbox does: what falls due on the way is done in order of time."""
+    async with asyncio.timeout(SECONDS_MAX):
+        await sandbox.advance(service.ports, by, service.runner.run_due)
 
 
 async def ledger_of(kind: str) -> int:
