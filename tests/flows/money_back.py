@@ -16,15 +16,18 @@ from api.auth.emails import Email
 from api.auth.sign_ins import Bearer, begin_sign_in
 from api.domain.accounts import Channel, Role
 from api.domain.days import start_of
-from api.domain.ids import NodeKind, global_id
+from api.domain.ids import NodeKind, global_id, key_of
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause
+from api.domain.refunds import RefundStatus
 from api.domain.service_accounts import Product
 from api.services import sandbox
 from api.services.audit import audit
-from api.services.ledger import lock_balance, post, save
+from api.services.held_funds import hold
+from api.services.ledger import OPERATOR, lock_balance, open_ledger_account, post, save
 from api.services.receipts import receipt_token
 from api.services.refund_amounts import fix
-from api.services.refunds import Asked, begin_refund
+from api.services.refund_states import Step
+from api.services.refunds import Asked, begin_refund, move
 from api.services.staff import insert_staff
 from tests.factories import Holder, Opened, begin_again
 from tests.flows.conftest import Service
@@ -93,11 +96,64 @@ async def take_back(ports: Ports, service_id: UUID, cents: int) -> None:
     await save(replace(moved, may_be_negative=True), now, UpdateCause.CHARGEBACK, entry)
 
 
+async def direct_bill(holder: Holder, credit: int) -> UUID:
+    """Insert a Direct Bill service with a credit in cents, below zero: a bill that is owed; return its id."""
+    service_id, balance_id, now = uuid7(), uuid7(), holder.ports.now()
+    await execute(
+        "insert into service_accounts (id, account_id, product, number, status, opened_at)"
+        " values ($1, $2, 'DIRECT_BILL', $3, 'ACTIVE', $4)",
+        service_id, holder.account_id, str(service_id)[-10:], now,
+    )  # fmt: skip
+    await execute(
+        "insert into balances (id, service_account_id, account_id, product, unit, posted, unbilled, held, incoming,"
+        " credit_limit, may_be_negative, revision, sequence, changed_at)"
+        " values ($1, $2, $3, 'DIRECT_BILL', 'USD_CENT', 0, 0, 0, 0, 5000, $4, 0, 0, $5)",
+        balance_id, service_id, holder.account_id, False, now,
+    )  # fmt: skip
+    for kind in (LedgerKind.BILLED, LedgerKind.UNBILLED):
+        await open_ledger_account(kind, str(service_id), balance_id, "USD_CENT")
+    await _bill(holder.ports, service_id, credit)
+    return service_id
+
+
+@transactional
+async def _bill(ports: Ports, service_id: UUID, credit: int) -> None:
+    billed, now = (LedgerKind.BILLED, str(service_id)), ports.now()
+    paid_in = Leg((LedgerKind.PROCESSOR_CLEARING, "tests"), billed, credit) if credit > 0 else None
+    called = Leg((LedgerKind.UNBILLED, str(service_id)), (LedgerKind.CALL_REVENUE, OPERATOR), max(1, -credit))
+    balance = await lock_balance(service_id)
+    assert balance is not None
+    moved, entry = await post(
+        f"tests:{uuid7()}", [paid_in or called], now=now, occurred_at=now, balance=balance,
+        own=billed if paid_in else called.debit,
+        kind=TransactionKind.INVOICE_PAYMENT if paid_in else TransactionKind.CALL_CHARGE,
+    )  # fmt: skip
+    assert moved is not None
+    await save(moved, now, UpdateCause.INVOICE_PAYMENT, entry)
+
+
 async def refunded(service: Service, holder: Holder, opened: Opened) -> str:
     """Close a service and fix its refund; return the refund's id."""
     refund_id, _ = await begin(service.ports, holder, opened.key)
     await fix_amount(service.ports, refund_id, opened.key)
     return global_id(NodeKind.REFUND, refund_id)
+
+
+async def held(service: Service, holder: Holder) -> str:
+    """Have a holder's check come back; return the id of the held funds."""
+    refund_id = await refunded(service, holder, await holder.advance_connect(1_000))
+    key = key_of(refund_id, NodeKind.REFUND)
+    assert key is not None
+    await _come_back(service.ports, key)
+    row = await fetch_one("select id from held_funds where refund_id = $1", key)
+    assert row is not None
+    return global_id(NodeKind.HELD_FUNDS, read_uuid(row["id"]))
+
+
+@transactional
+async def _come_back(ports: Ports, refund_id: UUID) -> None:
+    await move(ports, refund_id, Step(RefundStatus.SUBMITTED, "submitted_check"))
+    await hold(ports, refund_id, "unpayable")
 
 
 def receipt(service: Service, closure_id: UUID) -> str:

@@ -16,7 +16,18 @@ from api.services.card_refunds import settle
 from tests import factories
 from tests.flows.conftest import Service
 from tests.flows.money import authorize, balance, count, pay
-from tests.flows.money_back import begin, differences, fix_amount, go_to, paid, refunded, refunds, statuses, take_back
+from tests.flows.money_back import (
+    begin,
+    differences,
+    direct_bill,
+    fix_amount,
+    go_to,
+    paid,
+    refunded,
+    refunds,
+    statuses,
+    take_back,
+)
 
 pytestmark = pytest.mark.rule("23")
 
@@ -238,6 +249,21 @@ async def test_a_refund_whose_outcome_is_unknown_is_asked_for_again_and_given_on
 
 
 @pytest.mark.rule("23")
+@pytest.mark.rule("24")
+async def test_a_credit_of_direct_bill_goes_back_and_what_is_owed_stays_owed(service: Service) -> None:
+    ann = await factories.holder(service)
+    credit, owed = await direct_bill(ann, 750), await direct_bill(ann, -500)
+
+    for service_id in (credit, owed):
+        refund_id, _ = await begin(service.ports, ann, service_id)
+        await fix_amount(service.ports, refund_id, service_id)
+
+    found = [(refund["status"], refund["amount"], refund["product"]) for refund in await refunds(service, ann)]
+    assert found == [("CALCULATED", "7.50", "DIRECT_BILL"), ("NOTHING_DUE", "0.00", "DIRECT_BILL")]
+    assert [row["posted"] for row in await fetch("select posted from balances order by id")] == [0, 500]
+    assert await differences() == ()
+
+
 async def test_two_refunds_at_once_never_give_back_more_than_a_charge(service: Service) -> None:
     ann = await factories.holder(service)
     opened, card = await ann.advance_connect(), await ann.card()
