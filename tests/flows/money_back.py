@@ -96,8 +96,11 @@ async def take_back(ports: Ports, service_id: UUID, cents: int) -> None:
     await save(replace(moved, may_be_negative=True), now, UpdateCause.CHARGEBACK, entry)
 
 
-async def direct_bill(holder: Holder, credit: int) -> UUID:
-    """Insert a Direct Bill service with a credit in cents, below zero: a bill that is owed; return its id."""
+async def direct_bill(holder: Holder, credit: int, card: str | None = None) -> UUID:
+    """Insert a Direct Bill service with a credit in cents, below zero: a bill that is owed; return its id.
+
+    With a card, the credit comes of an invoice that it paid.
+    """
     service_id, balance_id, now = uuid7(), uuid7(), holder.ports.now()
     await execute(
         "insert into service_accounts (id, account_id, product, number, status, opened_at)"
@@ -112,19 +115,40 @@ async def direct_bill(holder: Holder, credit: int) -> UUID:
     )  # fmt: skip
     for kind in (LedgerKind.BILLED, LedgerKind.UNBILLED):
         await open_ledger_account(kind, str(service_id), balance_id, "USD_CENT")
-    await _bill(holder.ports, service_id, credit)
+    paid_by = key_of(card, NodeKind.PAYMENT_METHOD) if card else None
+    payment_id = await _invoice_paid(holder, service_id, credit, paid_by) if paid_by else None
+    await _bill(holder.ports, service_id, credit, payment_id)
     return service_id
 
 
+async def _invoice_paid(holder: Holder, service_id: UUID, cents: int, method_id: UUID) -> UUID:
+    """Insert a payment of an invoice, with its charge at the processor."""
+    payment_id, now, ports = uuid7(), holder.ports.now(), holder.ports
+    row = await fetch_one("select card_token from payment_methods where id = $1", method_id)
+    assert row is not None
+    charge = await ports.processor.charge(
+        key=str(payment_id), customer=str(holder.account_id), card=row["card_token"], amount_cents=cents,
+        return_url=None, at=now,
+    )  # fmt: skip
+    await execute(
+        "insert into payments (id, account_id, service_account_id, method_id, purpose, channel, status, amount, total,"
+        " lines, processor, processor_reference, created_at, settled_at) values ($1, $2, $3, $4, 'PAY_INVOICE',"
+        " 'CARD_ONLINE', 'SUCCEEDED', $5, $5, '[]', $6, $7, $8, $8)",
+        payment_id, holder.account_id, service_id, method_id, cents, ports.processor.name, charge.id, now,
+    )  # fmt: skip
+    return payment_id
+
+
 @transactional
-async def _bill(ports: Ports, service_id: UUID, credit: int) -> None:
+async def _bill(ports: Ports, service_id: UUID, credit: int, payment_id: UUID | None) -> None:
     billed, now = (LedgerKind.BILLED, str(service_id)), ports.now()
     paid_in = Leg((LedgerKind.PROCESSOR_CLEARING, "tests"), billed, credit) if credit > 0 else None
     called = Leg((LedgerKind.UNBILLED, str(service_id)), (LedgerKind.CALL_REVENUE, OPERATOR), max(1, -credit))
     balance = await lock_balance(service_id)
     assert balance is not None
     moved, entry = await post(
-        f"tests:{uuid7()}", [paid_in or called], now=now, occurred_at=now, balance=balance,
+        f"payment:{payment_id}" if payment_id else f"tests:{uuid7()}", [paid_in or called], now=now, occurred_at=now,
+        balance=balance, payment_id=payment_id,
         own=billed if paid_in else called.debit,
         kind=TransactionKind.INVOICE_PAYMENT if paid_in else TransactionKind.CALL_CHARGE,
     )  # fmt: skip

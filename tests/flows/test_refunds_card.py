@@ -279,6 +279,24 @@ async def test_two_refunds_at_once_never_give_back_more_than_a_charge(service: S
     assert await differences() == ()
 
 
+async def test_refunds_of_two_services_at_once_count_on_no_charge_twice(service: Service) -> None:
+    ann = await factories.holder(service)
+    opened, card = await ann.advance_connect(1_000), await ann.card()
+    await paid(service, ann, opened, "25.00", card)
+    billed = await direct_bill(ann, 3_000, card)
+    (one, _), (other, _) = await begin(service.ports, ann, opened.key), await begin(service.ports, ann, billed)
+
+    await asyncio.gather(fix_amount(service.ports, one, opened.key), fix_amount(service.ports, other, billed))
+    await service.work()
+
+    # The card brought 25 and 30 dollars; 65 go back.
+    found = sorted((refund["method"], refund["amount"]) for refund in await refunds(service, ann))
+    assert [method for method, _ in found].count("CHECK") == 1
+    assert sum(float(amount) for method, amount in found if method == "CARD") == 55
+    assert sum(float(amount) for _, amount in found) == 65
+    assert await differences() == ()
+
+
 async def test_a_payment_under_way_is_no_part_of_what_is_fixed(service: Service) -> None:
     ann = await factories.holder(service)
     opened = await ann.advance_connect(500)
