@@ -16,15 +16,18 @@ from api.auth.emails import Email
 from api.auth.sign_ins import Bearer, begin_sign_in
 from api.domain.accounts import Channel, Role
 from api.domain.days import start_of
-from api.domain.ids import NodeKind, global_id
+from api.domain.ids import NodeKind, global_id, key_of
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause
+from api.domain.refunds import RefundStatus
 from api.domain.service_accounts import Product
 from api.services import sandbox
 from api.services.audit import audit
-from api.services.ledger import lock_balance, post, save
+from api.services.held_funds import hold
+from api.services.ledger import OPERATOR, lock_balance, open_ledger_account, post, save
 from api.services.receipts import receipt_token
 from api.services.refund_amounts import fix
-from api.services.refunds import Asked, begin_refund
+from api.services.refund_states import Step
+from api.services.refunds import Asked, begin_refund, move
 from api.services.staff import insert_staff
 from tests.factories import Holder, Opened, begin_again
 from tests.flows.conftest import Service
@@ -93,11 +96,88 @@ async def take_back(ports: Ports, service_id: UUID, cents: int) -> None:
     await save(replace(moved, may_be_negative=True), now, UpdateCause.CHARGEBACK, entry)
 
 
+async def direct_bill(holder: Holder, credit: int, card: str | None = None) -> UUID:
+    """Insert a Direct Bill service with a credit in cents, below zero: a bill that is owed; return its id.
+
+    With a card, the credit comes of an invoice that it paid.
+    """
+    service_id, balance_id, now = uuid7(), uuid7(), holder.ports.now()
+    await execute(
+        "insert into service_accounts (id, account_id, product, number, status, opened_at)"
+        " values ($1, $2, 'DIRECT_BILL', $3, 'ACTIVE', $4)",
+        service_id, holder.account_id, str(service_id)[-10:], now,
+    )  # fmt: skip
+    await execute(
+        "insert into balances (id, service_account_id, account_id, product, unit, posted, unbilled, held, incoming,"
+        " credit_limit, may_be_negative, revision, sequence, changed_at)"
+        " values ($1, $2, $3, 'DIRECT_BILL', 'USD_CENT', 0, 0, 0, 0, 5000, $4, 0, 0, $5)",
+        balance_id, service_id, holder.account_id, False, now,
+    )  # fmt: skip
+    for kind in (LedgerKind.BILLED, LedgerKind.UNBILLED):
+        await open_ledger_account(kind, str(service_id), balance_id, "USD_CENT")
+    paid_by = key_of(card, NodeKind.PAYMENT_METHOD) if card else None
+    payment_id = await _invoice_paid(holder, service_id, credit, paid_by) if paid_by else None
+    await _bill(holder.ports, service_id, credit, payment_id)
+    return service_id
+
+
+async def _invoice_paid(holder: Holder, service_id: UUID, cents: int, method_id: UUID) -> UUID:
+    """Insert a payment of an invoice, with its charge at the processor."""
+    payment_id, now, ports = uuid7(), holder.ports.now(), holder.ports
+    row = await fetch_one("select card_token from payment_methods where id = $1", method_id)
+    assert row is not None
+    charge = await ports.processor.charge(
+        key=str(payment_id), customer=str(holder.account_id), card=row["card_token"], amount_cents=cents,
+        return_url=None, at=now,
+    )  # fmt: skip
+    await execute(
+        "insert into payments (id, account_id, service_account_id, method_id, purpose, channel, status, amount, total,"
+        " lines, processor, processor_reference, created_at, settled_at) values ($1, $2, $3, $4, 'PAY_INVOICE',"
+        " 'CARD_ONLINE', 'SUCCEEDED', $5, $5, '[]', $6, $7, $8, $8)",
+        payment_id, holder.account_id, service_id, method_id, cents, ports.processor.name, charge.id, now,
+    )  # fmt: skip
+    return payment_id
+
+
+@transactional
+async def _bill(ports: Ports, service_id: UUID, credit: int, payment_id: UUID | None) -> None:
+    billed, now = (LedgerKind.BILLED, str(service_id)), ports.now()
+    paid_in = Leg((LedgerKind.PROCESSOR_CLEARING, "tests"), billed, credit) if credit > 0 else None
+    called = Leg((LedgerKind.UNBILLED, str(service_id)), (LedgerKind.CALL_REVENUE, OPERATOR), max(1, -credit))
+    balance = await lock_balance(service_id)
+    assert balance is not None
+    moved, entry = await post(
+        f"payment:{payment_id}" if payment_id else f"tests:{uuid7()}", [paid_in or called], now=now, occurred_at=now,
+        balance=balance, payment_id=payment_id,
+        own=billed if paid_in else called.debit,
+        kind=TransactionKind.INVOICE_PAYMENT if paid_in else TransactionKind.CALL_CHARGE,
+    )  # fmt: skip
+    assert moved is not None
+    await save(moved, now, UpdateCause.INVOICE_PAYMENT, entry)
+
+
 async def refunded(service: Service, holder: Holder, opened: Opened) -> str:
     """Close a service and fix its refund; return the refund's id."""
     refund_id, _ = await begin(service.ports, holder, opened.key)
     await fix_amount(service.ports, refund_id, opened.key)
     return global_id(NodeKind.REFUND, refund_id)
+
+
+async def held(service: Service, holder: Holder) -> str:
+    """Have a holder's check come back; return the id of the held funds."""
+    refund_id = await refunded(service, holder, await holder.advance_connect(1_000))
+    key = key_of(refund_id, NodeKind.REFUND)
+    assert key is not None
+    await _come_back(service.ports, key)
+    row = await fetch_one("select id from held_funds where refund_id = $1", key)
+    assert row is not None
+    return global_id(NodeKind.HELD_FUNDS, read_uuid(row["id"]))
+
+
+@transactional
+async def _come_back(ports: Ports, refund_id: UUID) -> None:
+    await move(ports, refund_id, Step(RefundStatus.SUBMITTED, "submitted_check"))
+    await hold(ports, refund_id, "unpayable")
 
 
 def receipt(service: Service, closure_id: UUID) -> str:

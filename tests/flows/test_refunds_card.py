@@ -16,7 +16,18 @@ from api.services.card_refunds import settle
 from tests import factories
 from tests.flows.conftest import Service
 from tests.flows.money import authorize, balance, count, pay
-from tests.flows.money_back import begin, differences, fix_amount, go_to, paid, refunded, refunds, statuses, take_back
+from tests.flows.money_back import (
+    begin,
+    differences,
+    direct_bill,
+    fix_amount,
+    go_to,
+    paid,
+    refunded,
+    refunds,
+    statuses,
+    take_back,
+)
 
 pytestmark = pytest.mark.rule("23")
 
@@ -238,6 +249,21 @@ async def test_a_refund_whose_outcome_is_unknown_is_asked_for_again_and_given_on
 
 
 @pytest.mark.rule("23")
+@pytest.mark.rule("24")
+async def test_a_credit_of_direct_bill_goes_back_and_what_is_owed_stays_owed(service: Service) -> None:
+    ann = await factories.holder(service)
+    credit, owed = await direct_bill(ann, 750), await direct_bill(ann, -500)
+
+    for service_id in (credit, owed):
+        refund_id, _ = await begin(service.ports, ann, service_id)
+        await fix_amount(service.ports, refund_id, service_id)
+
+    found = [(refund["status"], refund["amount"], refund["product"]) for refund in await refunds(service, ann)]
+    assert found == [("CALCULATED", "7.50", "DIRECT_BILL"), ("NOTHING_DUE", "0.00", "DIRECT_BILL")]
+    assert [row["posted"] for row in await fetch("select posted from balances order by id")] == [0, 500]
+    assert await differences() == ()
+
+
 async def test_two_refunds_at_once_never_give_back_more_than_a_charge(service: Service) -> None:
     ann = await factories.holder(service)
     opened, card = await ann.advance_connect(), await ann.card()
@@ -250,6 +276,24 @@ async def test_two_refunds_at_once_never_give_back_more_than_a_charge(service: S
     assert (await count("refund_parts"), await count("refunds")) == (1, 1)
     movements = await service.processor.movements(datetime(2020, 1, 1, tzinfo=UTC), datetime(2060, 1, 1, tzinfo=UTC))
     assert sum(movement.cents for movement in movements) == 0
+    assert await differences() == ()
+
+
+async def test_refunds_of_two_services_at_once_count_on_no_charge_twice(service: Service) -> None:
+    ann = await factories.holder(service)
+    opened, card = await ann.advance_connect(1_000), await ann.card()
+    await paid(service, ann, opened, "25.00", card)
+    billed = await direct_bill(ann, 3_000, card)
+    (one, _), (other, _) = await begin(service.ports, ann, opened.key), await begin(service.ports, ann, billed)
+
+    await asyncio.gather(fix_amount(service.ports, one, opened.key), fix_amount(service.ports, other, billed))
+    await service.work()
+
+    # The card brought 25 and 30 dollars; 65 go back.
+    found = sorted((refund["method"], refund["amount"]) for refund in await refunds(service, ann))
+    assert [method for method, _ in found].count("CHECK") == 1
+    assert sum(float(amount) for method, amount in found if method == "CARD") == 55
+    assert sum(float(amount) for _, amount in found) == 65
     assert await differences() == ()
 
 
