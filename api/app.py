@@ -29,10 +29,11 @@ from api.jobs.runner import Runner
 from api.routes import health
 from api.routes.closure_page import closure_page_route
 from api.routes.cookies import COOKIE_HEADER, SessionCookie
+from api.routes.exports import export_route
+from api.routes.files import file_routes
 from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
 from api.routes.graphql_door import GraphQLDoor, bearer
-from api.routes.exports import export_route
 from api.routes.pages import page_routes
 from api.routes.proxies import client_address
 from api.routes.refusals import mask, refuse
@@ -109,6 +110,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         *page_routes(ports, connect_page),
         closure_page_route(ports),
         export_route(ports),
+        *file_routes(ports),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

@@ -574,6 +574,31 @@ class Migration(migrations.Migration):
             bases=["Row"],
         ),
         ops.CreateModel(
+            name="StaffAct",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
+                (
+                    "staff",
+                    fields.ForeignKeyField(
+                        "models.StaffMember",
+                        source_field="staff_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="acts",
+                        on_delete=OnDelete.RESTRICT,
+                    ),
+                ),
+                ("action", fields.CharField(max_length=40)),
+                ("account_id", fields.UUIDField(null=True)),
+                ("subject", fields.UUIDField()),
+                ("reason", fields.CharField(max_length=300)),
+                ("facts", fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
+                ("at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "staff_acts", "app": "models", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="Statement",
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),

@@ -359,6 +359,15 @@ class Migration(migrations.Migration):
             ),
         ),
         ops.AlterModelOptions(
+            name="StaffAct",
+            options={
+                "table": "staff_acts",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "What a member of staff did: who, when and why. `subject` is what it was done to, `facts` what it came to.",
+            },
+        ),
+        ops.AlterModelOptions(
             name="Statement",
             options={
                 "table": "statements",

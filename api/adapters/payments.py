@@ -158,6 +158,11 @@ class Processor(Protocol):
         """The provider as front ends know it: "simulated"."""
         ...
 
+    @property
+    def publishable_key(self) -> str:
+        """What a front end's own form of the processor needs to know; empty where it needs nothing."""
+        ...
+
     async def set_up(self, *, customer: str) -> CardSetup:
         """Open the processor's own form for a customer, named by an opaque id of ours.
 

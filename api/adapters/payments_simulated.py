@@ -48,6 +48,7 @@ class SimulatedProcessor:
     """Act as a card processor does, by sandbox tokens and by the behaviour that was set from outside."""
 
     name = "simulated"
+    publishable_key = ""
 
     def __init__(self, path: Path, public_url: str, answer_delay_seconds: float = 0.0) -> None:
         """Prepare; the file is opened on first use, and made where there is none.

@@ -26,6 +26,7 @@ class NodeKind(IntEnum):
     SUBSCRIPTION = 13
     ACTIVITY = 14
     INVOICE = 15
+    STATEMENT = 16
     INCARCERATED_PERSON = 17
     REFUND = 19
     HELD_FUNDS = 20

@@ -24,7 +24,9 @@ from api.services import (
     erasure,
     held_funds,
     holds,
+    invoices,
     mails,
+    month_ends,
     refund_work,
     sms,
 )
@@ -42,6 +44,9 @@ JOBS: Mapping[str, Job] = {
     closures.CALLS_WORK: closure_calls.settle_calls,
     closure_cancels.WORK_KIND: closure_cancels.cancel_payment,
     closure_states.ERASURE_WORK: erasure.erase_account,
+    month_ends.ALL_KIND: month_ends.fan_out,
+    month_ends.ONE_KIND: month_ends.end_month,
+    invoices.WORK_KIND: invoices.follow_invoice,
 }
 FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14, refund_work.CARD_WORK: 24 * 14}
 """A payment or refund whose outcome is unknown is asked for hourly for two weeks: an outage gives up no money."""
@@ -72,10 +77,14 @@ class Runner:
 
     async def run(self) -> None:
         """Work until stopped."""
+        is_month_expected = False
         while not self._stopping:
             self._wake.clear()
             try:
                 await follow_sandbox_clock(self._ports)
+                if not is_month_expected:
+                    await month_ends.expect_month_end(self._ports)
+                    is_month_expected = True
                 await self.run_due(self._ports.now())
             except DatabaseUnavailable:
                 _log.warning("the database did not answer")

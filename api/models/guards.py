@@ -38,6 +38,8 @@ GUARDS = (
     Guard("refunds", "delete", "a refund is never deleted"),
     Guard("ledger_accounts", "update", "a ledger account is never changed"),
     Guard("ledger_accounts", "delete", "a ledger account is never deleted"),
+    Guard("staff_acts", "update", "an act of staff is never changed"),
+    Guard("staff_acts", "delete", "an act of staff is never deleted"),
 )
 
 UNIQUE = {
@@ -101,7 +103,7 @@ INDEXES = {
     "payments_by_time": "payments (account_id, created_at)",
     "payments_by_service": "payments (service_account_id, settled_at)",
     "payments_by_invoice": "payments (invoice_id)",
-    "payments_unapplied": "payments (applied_at, id)",
+    "payments_unapplied": "payments (id) where applied_at is null and external_reference is not null",
     "fee_rules_by_purpose": "fee_rules (purpose, effective_from)",
     "processor_events_by_reference": "processor_events (reference)",
     "disputes_by_payment": "disputes (payment_id)",
@@ -128,6 +130,7 @@ INDEXES = {
     "recovery_codes_by_owner": "recovery_codes (owner)",
     "challenges_by_expiry": "challenges (expires_at)",
     "activity_by_account": "activity (account_id, id)",
+    "staff_acts_by_account": "staff_acts (account_id, id)",
     "consents_by_account": "consents (account_id, kind)",
     "sign_ins_by_staff": "sign_ins (staff_id, ended_at)",
     "due_work_by_due": "due_work (failed_at, due_at)",

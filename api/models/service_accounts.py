@@ -38,7 +38,8 @@ class ServiceAccount(Row):
 class AccountPhone(Row):
     """A number on a service account. `live_phone` is the number while it is on it, else NULL: one account a number.
 
-    Removed rows stay, and `blocked_at` says since when calls to it are refused, since a late call record asks who had the number then (rule 13).
+    Removed rows stay, since a late call record asks who had the number then (rule 13). Calls to it are refused since
+    `blocked_at`.
     """
 
     service_account: fields.ForeignKeyRelation[ServiceAccount] = fields.ForeignKeyField(

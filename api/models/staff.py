@@ -22,3 +22,20 @@ class StaffMember(Row):
 
     class Meta:
         table = "staff_members"
+
+
+class StaffAct(Row):
+    """What a member of staff did: who, when and why. `subject` is what it was done to, `facts` what it came to."""
+
+    staff: fields.ForeignKeyRelation[StaffMember] = fields.ForeignKeyField(
+        "models.StaffMember", on_delete=fields.RESTRICT, related_name="acts"
+    )
+    action = fields.CharField(40)
+    account_id = fields.UUIDField(null=True)
+    subject = fields.UUIDField()
+    reason = fields.CharField(300)
+    facts: fields.Field[dict[str, str]] = fields.JSONField()
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "staff_acts"

@@ -4,7 +4,9 @@ from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
 from api.resolvers.closures import ClosuresMutations, ClosuresQueries, ClosuresSubscriptions
+from api.resolvers.external_payments import ExternalPaymentsMutations
 from api.resolvers.facilities import FacilitiesQueries
+from api.resolvers.invoices import InvoicesMutations, InvoicesQueries
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
@@ -19,7 +21,15 @@ from api.resolvers.staff import StaffQueries
 from api.resolvers.subscriptions import SubscriptionsMutations
 from api.schema.products import PRODUCTS
 
-QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, ClosuresQueries, StaffQueries)
+QUERIES = (
+    NodesQueries,
+    AccountsQueries,
+    PaymentsQueries,
+    FacilitiesQueries,
+    InvoicesQueries,
+    ClosuresQueries,
+    StaffQueries,
+)
 MUTATIONS = (
     SignUpsMutations,
     SignInsMutations,
@@ -31,6 +41,8 @@ MUTATIONS = (
     PaymentsMutations,
     SubscriptionsMutations,
     ClosuresMutations,
+    InvoicesMutations,
+    ExternalPaymentsMutations,
     CallsMutations,
     RefundsMutations,
 )

@@ -93,7 +93,7 @@ class PaymentsMutations:
 
     @mutation(
         "Pays exactly the quote, once. A repeat with the same key gives the payment as it stands; when the outcome is "
-        "not known yet the payment is PROCESSING and nothing is charged a second time. A plan's quote is for `subscribe`.",
+        "not known yet the payment is PROCESSING and nothing is charged a second time. Plans are paid by `subscribe`.",
         payload=PaymentPayload,
         roles=HOLDER,
     )

@@ -1,4 +1,4 @@
-"""The few pages that mails and the sign-up lead to: confirming an address, the terms, and the way to the API.
+"""The few pages that mails and the sign-up lead to: confirming an address, an invoice, the terms.
 
 They work without a script. Opening a mailed link changes nothing by itself, since mail programs open links too: the
 page asks for a click (rule 5).
@@ -14,13 +14,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from api.adapters.database import read_date
 from api.adapters.ports import Ports
 from api.context import Connection
 from api.domain.agreements import AgreementKind, agreement
 from api.domain.faults import Refused
+from api.domain.money import format_money
 from api.domain.sign_up_data import sign_up_data
 from api.domain.texts import pick_locale, render
 from api.services.email_links import verify_email
+from api.services.invoice_links import linked_invoice
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 TOKEN_LENGTH_MAX = 200
@@ -64,6 +67,20 @@ def page_routes(ports: Ports, connect: Callable[[Request], Connection]) -> list[
         version, text = agreement(AgreementKind.TERMS, locale)
         return page(locale, "terms", ports, params={"version": version}, extra=_paragraphs(text))
 
+    async def invoice(request: Request) -> Response:
+        locale = _locale(request.headers)
+        linked = await linked_invoice(ports, request.query_params.get("link", "")[:TOKEN_LENGTH_MAX])
+        if linked is None:
+            return page(locale, "invoice_unknown", ports, status=404)
+        row = linked.invoice
+        params = {
+            "number": row["number"],
+            "total": format_money(row["total"], locale),
+            "due": format_money(row["due"], locale),
+            "due_date": read_date(row["due_date"]).isoformat(),
+        }
+        return page(locale, f"invoice_{row['status'].lower()}", ports, params=params)
+
     async def home(request: Request) -> Response:
         return RedirectResponse("/graphql", 307)
 
@@ -71,6 +88,7 @@ def page_routes(ports: Ports, connect: Callable[[Request], Connection]) -> list[
         Route("/", home),
         Route("/verify", ask, methods=["GET"]),
         Route("/verify", confirm, methods=["POST"]),
+        Route("/invoice", invoice, methods=["GET"]),
         Route(sign_up_data().terms_url_path, terms),
     ]
 
@@ -103,7 +121,7 @@ def page(
     status: int = 200,
 ) -> Response:
     """Return a page of a title and a text; `extra` is markup that is safe already."""
-    title = html.escape(render(locale, f"pages.{name}_title"))
+    title = html.escape(render(locale, f"pages.{name}_title", params))
     text = html.escape(render(locale, f"pages.{name}_text", params))
     operator = html.escape(ports.operator_name)
     body = (

@@ -29,6 +29,7 @@ from api.schema.plans import PlanSubscription
 from api.schema.refunds import RefundConnection
 from api.schema.scalars import Info, Node
 from api.schema.service_accounts import ServiceAccount, service_account_of
+from api.schema.statements import StatementConnection
 from api.services.activity import activity_page
 from api.services.balances import open_balances
 from api.services.closure_previews import preview
@@ -46,6 +47,7 @@ from api.services.service_accounts import services_of
 from api.services.sign_ins import open_sign_ins
 from api.services.sign_ups import question_codes
 from api.services.staff_closures import MAY_DELETE
+from api.services.statements import statements_page
 
 publish(
     AccountStatus,
@@ -190,6 +192,12 @@ class Account(Node):
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> ActivityConnection:
         return ActivityConnection.of(await activity_page(self.key, page_request(first, after, last, before)))
+
+    @strawberry.field(description="Monthly statements of AdvanceConnect and Direct Bill, newest first.")
+    async def statements(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> StatementConnection:
+        return StatementConnection.of(await statements_page(self.key, page_request(first, after, last, before)))
 
     @strawberry.field(description="By which channels the holder hears of each topic.")
     async def notification_preferences(self) -> list[NotificationPreference]:

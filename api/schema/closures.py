@@ -21,6 +21,7 @@ from api.schema.addresses import Address
 from api.schema.enums import publish
 from api.schema.errors import Payload
 from api.schema.held_funds import HeldFunds
+from api.schema.invoices import Invoice, LinkedInvoice
 from api.schema.pages import Locale
 from api.schema.refunds import ExpectedWindow, Refund
 from api.schema.scalars import Info, Money, Node
@@ -30,6 +31,7 @@ from api.services.closure_refunds import Estimate
 from api.services.closure_watch import ClosureChange
 from api.services.closures import Closing
 from api.services.held_funds import held_funds_of_closure
+from api.services.invoice_links import as_it_stands
 from api.services.refunds import refunds_of_closure
 
 publish(
@@ -124,6 +126,9 @@ class DeletionPreview:
     sessions_to_cancel_first: list[VideoSession] = strawberry.field(
         description="Scheduled video visits, which would be void without a refund. None can be scheduled here yet."
     )
+    unpaid_invoices: list[Invoice] = strawberry.field(
+        description="Invoices of Direct Bill that are still to be paid, oldest first; closing does not change that."
+    )
 
     @staticmethod
     def of(preview: Preview) -> DeletionPreview:
@@ -137,6 +142,7 @@ class DeletionPreview:
             not_refundable=[NotRefundable(product=product) for product in facts.not_refundable],
             address=Address.of(facts.account),
             sessions_to_cancel_first=[],
+            unpaid_invoices=[Invoice.of(row) for row in facts.invoices],
         )
 
 
@@ -157,6 +163,12 @@ class Closure(Node):
     )
     completed_at: datetime | None = strawberry.field(description="When it was over; null until then.")
     key: strawberry.Private[UUID]
+    final_invoice_key: strawberry.Private[UUID | None]
+
+    @strawberry.field(description="Direct Bill: what is left to pay, as its link shows it; null without one.")
+    async def final_invoice(self, info: Info) -> LinkedInvoice | None:
+        linked = await as_it_stands(self.final_invoice_key) if self.final_invoice_key else None
+        return LinkedInvoice.of(linked, info) if linked else None
 
     @strawberry.field(description="Money on its way back, oldest first.")
     async def refunds(self) -> list[Refund]:
@@ -189,6 +201,7 @@ class Closure(Node):
             direct_bill_hold=hold,
             completed_at=read_time(row["completed_at"]) if row["completed_at"] else None,
             key=key,
+            final_invoice_key=read_uuid(row["final_invoice_id"]) if row["final_invoice_id"] else None,
         )
 
 

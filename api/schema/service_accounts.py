@@ -18,11 +18,12 @@ from api.schema.errors import Payload
 from api.schema.pages import After, Before, First, Last, Locale, page_request
 from api.schema.payments import Payment
 from api.schema.scalars import Info, Node
-from api.schema.transactions import Filter, TransactionConnection
+from api.schema.transactions import Filter, TransactionConnection, wanted_by
 from api.services.calls import calls_page
 from api.services.payments import last_funding
 from api.services.phones import phones_of
-from api.services.transactions import Wanted, transactions_page
+from api.services.transaction_files import transactions_url
+from api.services.transactions import transactions_page
 
 publish(
     ServiceStatus,
@@ -94,11 +95,12 @@ class AdvanceConnectAccount(ServiceAccount):
         before: Before = None,
         filter: Filter = None,
     ) -> TransactionConnection:
-        wanted = Wanted(tuple(filter.kinds or ()), filter.from_, filter.to, filter.min_amount, filter.max_amount) \
-            if filter else Wanted()  # fmt: skip
-        return TransactionConnection.of(
-            await transactions_page(self.key, wanted, page_request(first, after, last, before))
-        )
+        request = page_request(first, after, last, before)
+        return TransactionConnection.of(await transactions_page(self.key, wanted_by(filter), request))
+
+    @strawberry.field(description="The filtered transactions as CSV, behind a link that works for fifteen minutes.")
+    def transactions_csv_url(self, info: Info, filter: Filter = None) -> str:
+        return transactions_url(info.context.ports, self.account_key, self.key, wanted_by(filter))
 
     @strawberry.field(description="Its calls, newest first.")
     async def calls(

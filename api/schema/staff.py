@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from api.adapters.database import read_uuid
 from api.auth.sign_ins import Viewer
 from api.domain.accounts import Role
 from api.domain.ids import NodeKind, key_of
@@ -13,15 +14,17 @@ from api.domain.refunds import RefundStatus
 from api.schema.accounts import Account
 from api.schema.enums import publish
 from api.schema.held_funds import HeldFundsConnection
-from api.schema.pages import After, First, page_request
+from api.schema.pages import After, First, page_info, page_request
+from api.schema.payments import PaymentConnection
 from api.schema.refunds import RefundConnection
-from api.schema.scalars import Info
+from api.schema.scalars import Info, PageInfo
+from api.services.account_search import account_of, accounts_page
 from api.services.held_funds import held_funds_page
+from api.services.pages import Page, cursor_of
 from api.services.refund_reads import refund_queue
-from api.services.staff_closures import account_for_staff
+from api.services.unapplied_payments import unapplied_page
 
 _MONEY_BACK = (Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
-MAY_SEE_ACCOUNTS = (Role.SUPPORT_AGENT, Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
 
 publish(
     Role,
@@ -35,6 +38,30 @@ publish(
     PHONE_SWITCH="The switch that connects calls; a key.",
     PAYMENT_PARTNER="A partner that takes payments; a key.",
 )
+
+
+@strawberry.type(description="An account on a page, with its cursor.")
+class AccountEdge:
+    cursor: str = strawberry.field(description="Names this place in the list.")
+    node: Account = strawberry.field(description="The account.")
+
+
+@strawberry.type(description="Accounts, newest first.")
+class AccountConnection:
+    edges: list[AccountEdge] = strawberry.field(description="Those on this page.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+
+    @staticmethod
+    def of(page: Page) -> AccountConnection:
+        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
+        edges = [
+            AccountEdge(cursor=cursor, node=Account.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
+        ]
+        return AccountConnection(edges=edges, page_info=page_info(page, cursors))
+
+
+_FINDERS = (Role.SUPPORT_AGENT, Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
+_BILLING = (Role.BILLING_AGENT, Role.ADMIN)
 
 
 @strawberry.type(description="The member of staff who is signed in, and what their roles open.")
@@ -69,16 +96,38 @@ class Staff:
         return HeldFundsConnection.of(await held_funds_page(state, page_request(first, after, None, None)))
 
     @strawberry.field(
-        description="A customer's account, open or not; null where there is none. For: SUPPORT_AGENT, BILLING_AGENT, "
-        "COMPLIANCE, ADMIN."
+        description="A customer's account; null when there is none. "
+        "For: SUPPORT_AGENT, BILLING_AGENT, COMPLIANCE, ADMIN."
     )
     async def account(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The account's id.")]
     ) -> Account | None:
-        info.context.admit(MAY_SEE_ACCOUNTS)
+        info.context.admit(_FINDERS)
         key = key_of(id, NodeKind.ACCOUNT)
-        row = await account_for_staff(key) if key else None
+        row = await account_of(key) if key else None
         return Account.of(row) if row else None
+
+    @strawberry.field(
+        description="Customers' accounts by e-mail, phone, printed account number, or the beginning of the last name. "
+        "For: SUPPORT_AGENT, BILLING_AGENT, COMPLIANCE, ADMIN."
+    )
+    async def accounts(
+        self,
+        info: Info,
+        search: Annotated[str, strawberry.argument(description="At least two characters.")],
+        first: First = None,
+        after: After = None,
+    ) -> AccountConnection:
+        info.context.admit(_FINDERS)
+        return AccountConnection.of(await accounts_page(search, page_request(first, after, None, None)))
+
+    @strawberry.field(
+        description="Payments of partners that found no account, or not the right one, newest first. "
+        "For: BILLING_AGENT, ADMIN."
+    )
+    async def unapplied_payments(self, info: Info, first: First = None, after: After = None) -> PaymentConnection:
+        info.context.admit(_BILLING)
+        return PaymentConnection.of(await unapplied_page(page_request(first, after, None, None)))
 
     @staticmethod
     def of(viewer: Viewer) -> Staff | None:

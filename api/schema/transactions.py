@@ -21,6 +21,7 @@ from api.schema.refunds import Refund
 from api.schema.scalars import Info, Money, Node, PageInfo
 from api.services import ledger
 from api.services.pages import Page, cursor_of
+from api.services.transactions import Wanted
 
 publish(
     TransactionKind,
@@ -136,3 +137,10 @@ class TransactionFilter:
 
 
 Filter = Annotated[TransactionFilter | None, strawberry.argument(description="Which ones; all when left out.")]
+
+
+def wanted_by(filter: TransactionFilter | None) -> Wanted:
+    """Return a filter's conditions."""
+    if filter is None:
+        return Wanted()
+    return Wanted(tuple(filter.kinds or ()), filter.from_, filter.to, filter.min_amount, filter.max_amount)

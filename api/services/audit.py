@@ -38,6 +38,15 @@ _CHECKS = (
             having b.posted <> coalesce(sum(case when a.kind in {CREDIT_NORMAL} then x.amount else -x.amount end), 0)""",
     ),
     (
+        "balance {id}: unbilled is {unbilled}, its postings sum to {found}",
+        """select b.id, b.unbilled, coalesce(sum(x.amount), 0) as found
+             from balances b
+             left join ledger_accounts a on a.balance_id = b.id and a.kind = 'UNBILLED'
+             left join (select debit_id as account_id, amount from legs
+                        union all select credit_id, -amount from legs) x on x.account_id = a.id
+            group by b.id, b.unbilled having b.unbilled <> coalesce(sum(x.amount), 0)""",
+    ),
+    (
         "balance {id}: held is {held}, its pending holds sum to {found}",
         """select b.id, b.held, coalesce(sum(h.amount), 0) as found
              from balances b left join holds h on h.balance_id = b.id and h.state = 'PENDING' and h.kind = 'CALL'
@@ -94,10 +103,66 @@ _CHECKS = (
                or count(e.id) > 1""",
     ),
     (
+        "payment {id}: its total is {total}, of which {amount} is credited; its legs move {moved} and {credited}",
+        """select p.id, p.total, p.amount, sum(l.amount) as moved,
+               sum(case when c.kind in ('FEE_REVENUE', 'TAX_PAYABLE') then 0 else l.amount end) as credited
+              from payments p join journal_entries e on e.source_key = 'payment:' || cast(p.id as text)
+              join legs l on l.entry_id = e.id and l.unit = 'USD_CENT'
+              join ledger_accounts c on c.id = l.credit_id
+              join ledger_accounts d on d.id = l.debit_id and d.kind = 'PROCESSOR_CLEARING'
+             group by p.id, p.total, p.amount
+            having p.total <> sum(l.amount)
+                or p.amount <> sum(case when c.kind in ('FEE_REVENUE', 'TAX_PAYABLE') then 0 else l.amount end)""",
+    ),
+    (
+        "payment {id}: it bought {stamps} stamps, its legs issue {found}",
+        """select p.id, p.stamps, coalesce(sum(l.amount), 0) as found from payments p
+              join journal_entries e on e.source_key = 'payment:' || cast(p.id as text)
+              left join legs l on l.entry_id = e.id and l.unit = 'STAMP'
+             group by p.id, p.stamps having coalesce(p.stamps, 0) <> coalesce(sum(l.amount), 0)""",
+    ),
+    (
+        "payment {id}: it is for a person in custody, its legs pay {found} of {amount} into that person's funds",
+        """select p.id, p.amount, coalesce(sum(l.amount), 0) as found from payments p
+              join service_accounts s on s.id = p.service_account_id
+              join journal_entries e on e.source_key = 'payment:' || cast(p.id as text)
+              left join ledger_accounts c on c.kind = 'DEBIT_FUNDS' and c.key = cast(s.incarcerated_person_id as text)
+              left join legs l on l.entry_id = e.id and l.credit_id = c.id
+             where p.purpose = 'FUND_DEBIT'
+             group by p.id, p.amount having p.amount <> coalesce(sum(l.amount), 0)""",
+    ),
+    (
         "call {id}: it cost {cost}, its entry says {found}",
-        """select c.id, c.cost, coalesce(sum(-e.amount), 0) as found from calls c
-             left join journal_entries e on e.call_id = c.id and e.kind = 'CALL_CHARGE'
-            where c.cost is not null group by c.id, c.cost having c.cost <> coalesce(sum(-e.amount), 0)""",
+        """select id, cost, found from (
+             select c.id, c.cost, coalesce(sum(case when b.product = 'DIRECT_BILL' then e.amount else -e.amount end), 0)
+                    as found
+               from calls c left join journal_entries e on e.call_id = c.id and e.kind = 'CALL_CHARGE'
+               left join balances b on b.id = e.balance_id
+              where c.cost is not null group by c.id, c.cost) t where cost <> found""",
+    ),
+    (
+        "invoice {id}: its total is {total}, its entry says {found}",
+        """select i.id, i.total, coalesce(sum(l.amount), 0) as found from invoices i
+             left join journal_entries e on e.source_key = 'invoice:' || cast(i.id as text)
+             left join legs l on l.entry_id = e.id
+            group by i.id, i.total having i.total <> coalesce(sum(l.amount), 0)""",
+    ),
+    (
+        "payment {id}: {found} of it is unapplied, as if its account were not what it is",
+        """select p.id, coalesce(sum(case when l.credit_id = a.id then l.amount else -l.amount end), 0) as found
+             from payments p
+             left join ledger_accounts a on a.kind = 'UNAPPLIED_RECEIPTS' and a.key = cast(p.id as text)
+             left join legs l on l.credit_id = a.id or l.debit_id = a.id
+            where p.external_reference is not null group by p.id, p.amount, p.account_id
+           having coalesce(sum(case when l.credit_id = a.id then l.amount else -l.amount end), 0)
+                  <> case when p.account_id is null then p.amount else 0 end""",
+    ),
+    (
+        "statement {id}: its closing is {closing}, its entries come to {found}",
+        """select s.id, s.closing, s.opening + coalesce(sum(e.amount), 0) as found from statements s
+             join balances b on b.service_account_id = s.service_account_id
+             left join journal_entries e on e.balance_id = b.id and e.sequence between s.sequence_from and s.sequence_to
+            group by s.id, s.closing, s.opening having s.closing <> s.opening + coalesce(sum(e.amount), 0)""",
     ),
     (
         "refund {id}: it is {status}, but {found} of it is in transit or outstanding",

@@ -6,7 +6,7 @@ It goes the way that real data go, through the use cases, so the ledger of a san
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -17,8 +17,9 @@ from api.adapters.ports import Ports
 from api.auth.emails import Email
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import make_key
-from api.domain.accounts import Role
+from api.domain.accounts import Channel, Role
 from api.domain.agreements import AgreementKind, current_version
+from api.domain.incarcerated_people import name_key, number_key
 from api.domain.payments import PaymentPurpose
 from api.domain.service_accounts import Product
 from api.services import calls, payments
@@ -26,6 +27,7 @@ from api.services.payment_methods import add_method
 from api.services.quotes import quote_payment
 from api.services.service_accounts import open_service
 from api.services.staff import insert_staff
+from api.services.subscriptions import Renewal, subscribe
 
 EMAIL = "demo@example.com"
 PASSWORD = "Demo-pass-1"  # noqa: S105
@@ -42,9 +44,15 @@ STAFF = (
 )
 ANSWERS = (("first_pet", "Biscuit"), ("birth_city", "Santa Fe"), ("favorite_movie", "The Secret of Roan Inish"))
 FACILITIES = (
-    ("demo-nm", "Mesa County Detention Center", "NM", "America/Denver"),
-    ("demo-tx", "Prairie State Jail", "TX", "America/Chicago"),
-    ("demo-ca", "Coastal Correctional Facility", "CA", "America/Los_Angeles"),
+    ("demo-nm", "Mesa County Detention Center", "NM", "America/Denver", "0.14"),
+    ("demo-tx", "Prairie State Jail", "TX", "America/Chicago", "0.06"),
+    ("demo-ca", "Coastal Correctional Facility", "CA", "America/Los_Angeles", "0.07"),
+)
+RATES_SINCE = date(2026, 1, 1)
+PEOPLE = (
+    ("demo-nm", "NM-20418", "Jordan", "Rivera"),
+    ("demo-tx", "TX-77031", "Casey", "O'Neil"),
+    ("demo-ca", "CA-11529", "Alexis", "Peña"),
 )
 
 
@@ -86,17 +94,34 @@ async def _people_and_places(
         await insert_staff(now, Email(email, email), name, staff_hash, roles)
     for name, role, token in KEYS:
         await make_key(now, name, role, token)
-    products = json.dumps([Product.ADVANCE_CONNECT.value, Product.VIDEO_CONNECT.value])
-    for code, name, state, time_zone in FACILITIES:
-        await execute(
-            "insert into facilities (id, code, name, state, time_zone, products) values ($1, $2, $3, $4, $5, $6)",
-            uuid7(), code, name, state, time_zone, products,
-        )  # fmt: skip
+    await _places()
     return account_id
 
 
+async def _places() -> None:
+    """Insert facilities that offer all products, their rates, and a person in custody at each."""
+    products = json.dumps([product.value for product in Product])
+    keys = {}
+    for code, name, state, time_zone, rate in FACILITIES:
+        keys[code] = uuid7()
+        await execute(
+            "insert into facilities (id, code, name, state, time_zone, products) values ($1, $2, $3, $4, $5, $6)",
+            keys[code], code, name, state, time_zone, products,
+        )  # fmt: skip
+        await execute(
+            "insert into rates (id, facility_id, per_minute, effective_from) values ($1, $2, $3, $4)",
+            uuid7(), keys[code], Decimal(rate), RATES_SINCE,
+        )  # fmt: skip
+    for code, number, first_name, last_name in PEOPLE:
+        await execute(
+            "insert into incarcerated_people (id, facility_id, number, first_name, last_name, name_key)"
+            " values ($1, $2, $3, $4, $5, $6)",
+            uuid7(), keys[code], number_key(number), first_name, last_name, name_key(last_name),
+        )  # fmt: skip
+
+
 async def _money(ports: Ports, account_id: UUID) -> None:
-    """Fund the demo account, call it twice, and subscribe it to a plan."""
+    """Fund the demo account, call it twice, subscribe it to a plan, buy stamps and pay in for somebody in custody."""
     service, _ = await open_service(ports, account_id, Product.ADVANCE_CONNECT, PHONE, "demo-open")
     card = await add_method(ports, account_id, "tok_visa", make_default=True)
     await add_method(ports, account_id, "tok_mastercard", make_default=False)
@@ -116,20 +141,37 @@ async def _money(ports: Ports, account_id: UUID) -> None:
             ask.call_id, PHONE, facility_id, ports.now() - timedelta(minutes=minutes), minutes * 60 - 7, Decimal("0.14")
         )
         await calls.record(ports, read_uuid(key["id"]), report)
-    await _plan(ports, account_id, facility_id, card_id)
+    await _other_products(ports, account_id, facility_id, card_id)
+
+
+async def _other_products(ports: Ports, account_id: UUID, facility_id: UUID, card_id: UUID) -> None:
+    plan_id = await _plan(ports, facility_id)
+    quoted = await quote_payment(ports, account_id, PaymentPurpose.SUBSCRIPTION, None, None, plan_id=plan_id)
+    renewal = Renewal(True, current_version(AgreementKind.RENEWAL), "en", Channel.WEB)
+    order = payments.Order(read_uuid(quoted.row["id"]), card_id, None, "demo-subscription")
+    await subscribe(ports, account_id, order, renewal)
+    await open_service(ports, account_id, Product.VIDEO_CONNECT, None, "demo-open-video")
+    person = await fetch_one("select id from incarcerated_people where facility_id = $1", facility_id)
+    assert person is not None
+    debit, _ = await open_service(
+        ports, account_id, Product.DEBIT, None, "demo-open-debit", person_id=read_uuid(person["id"])
+    )
+    stamps, _ = await open_service(ports, account_id, Product.EMESSAGING, None, "demo-open-stamps")
+    debit_id, stamps_id = read_uuid(debit["id"]), read_uuid(stamps["id"])
+    for quoted in (
+        await quote_payment(ports, account_id, PaymentPurpose.FUND_DEBIT, debit_id, Decimal("20.00")),
+        await quote_payment(ports, account_id, PaymentPurpose.BUY_STAMPS, stamps_id, None, stamps=20),
+    ):
+        key = f"demo-{quoted.row['purpose']}"
+        await payments.pay(ports, account_id, payments.Order(read_uuid(quoted.row["id"]), card_id, None, key))
 
 
 @transactional
-async def _plan(ports: Ports, account_id: UUID, facility_id: UUID, card_id: UUID) -> None:
-    now, plan_id = ports.now(), uuid7()
+async def _plan(ports: Ports, facility_id: UUID) -> UUID:
+    plan_id = uuid7()
     await execute(
         "insert into plans (id, facility_id, product, name_en, name_es, price, unlimited, included_calls)"
         " values ($1, $2, $3, 'Unlimited video visits', 'Visitas por video sin límite', 2999, $4, null)",
         plan_id, facility_id, Product.VIDEO_CONNECT.value, True,
     )  # fmt: skip
-    await execute(
-        "insert into plan_subscriptions (id, account_id, plan_id, payment_method_id, status, price, period_start,"
-        " period_end, renews_at, access_until, included_calls_left)"
-        " values ($1, $2, $3, $4, 'ACTIVE', 2999, $5, $6, $6, $6, null)",
-        uuid7(), account_id, plan_id, card_id, now, now + timedelta(days=30),
-    )  # fmt: skip
+    return plan_id

@@ -121,9 +121,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _text_of(value: Any) -> str:
-    return (
-        value.isoformat() if hasattr(value, "isoformat") else str(Decimal(value) if isinstance(value, float) else value)
-    )
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
 
 
 def _text(digest: bytes) -> str:

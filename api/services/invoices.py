@@ -1,7 +1,7 @@
 """Invoices of Direct Bill: issued monthly, paid oldest first, and past due after their last day.
 
-All of it happens under the lock of the service's balance. What is due on unpaid invoices is what the ledger has as BILLED,
-less a credit where more was paid than was due; the next invoice takes that.
+All of it happens under the lock of the service's balance. What is due on unpaid invoices is what the ledger has as
+BILLED, less a credit where more was paid than was due; the next invoice takes that.
 """
 
 from __future__ import annotations
@@ -95,37 +95,17 @@ async def pay_off(ports: Ports, service_account_id: UUID, amount: int, first: UU
     It goes to the invoice `first`, then to the oldest; an invoice on which nothing is due any more is PAID, and what
     would have become due about it is dropped. What is left over stays as a credit.
     """
-    paying = pay_invoices(amount, await unpaid_invoices(service_account_id), first)
+    unpaid = await unpaid_invoices(service_account_id)
+    due_of = {invoice.id: invoice.due for invoice in unpaid}
+    paying = pay_invoices(amount, unpaid, first)
     for part in paying.parts:
-        await execute(
-            "update invoices set due = due - $1, status = case when due = $1 then 'PAID' else status end,"
-            " ended_at = case when due = $1 then $2 end where id = $3",
-            part.due, ports.now(), part.id,
-        )  # fmt: skip
-        row = await fetch_one("select status from invoices where id = $1", part.id)
-        if row and row["status"] == InvoiceStatus.PAID.value:
-            for step in (_REMIND, _PAST_DUE):
-                await due_work.drop(WORK_KIND, f"{part.id}:{step}")
+        if part.due < due_of[part.id]:
+            await execute("update invoices set due = due - $1 where id = $2", part.due, part.id)
+            continue
+        await execute("update invoices set due = 0, status = 'PAID', ended_at = $1 where id = $2", ports.now(), part.id)
+        for step in (_REMIND, _PAST_DUE):
+            await due_work.drop(WORK_KIND, f"{part.id}:{step}")
     return paying.left
-
-
-async def reopen(ports: Ports, invoice_id: UUID, amount: int) -> None:
-    """Make up to `amount` cents of an invoice due again, e.g. when its payment was charged back.
-
-    The service's balance is locked. An invoice whose last day is over is past due at once; a void one stays so.
-    """
-    row = await fetch_one("select * from invoices where id = $1 for update", invoice_id)
-    if row is None or row["status"] == InvoiceStatus.VOID.value:
-        return
-    due = min(row["total"], row["due"] + amount)
-    status = InvoiceStatus.PAST_DUE if day_of(ports.now()) > read_date(row["due_date"]) else InvoiceStatus.OPEN
-    if due > 0:
-        await execute(
-            "update invoices set due = $1, status = $2, ended_at = null where id = $3", due, status.value, invoice_id
-        )
-    if status is InvoiceStatus.OPEN:
-        day_after = read_date(row["due_date"]) + timedelta(days=1)
-        await due_work.enqueue(WORK_KIND, f"{invoice_id}:{_PAST_DUE}", start_of(day_after))
 
 
 @transactional

@@ -69,7 +69,8 @@ async def end_month(ports: Ports, claim: due_work.Claim) -> None:
     month, service_id = date.fromisoformat(text), UUID(key)
     balance = await lock_balance(service_id)
     service = await fetch_one("select * from service_accounts where id = $1", service_id)
-    assert balance is not None and service is not None, "services are never deleted"
+    assert balance is not None, "services that have months have a balance"
+    assert service is not None, "services are never deleted"
     await due_work.complete(claim)
     made = await state_months(ports, balance, service, month)
     invoice_id = None

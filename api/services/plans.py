@@ -11,6 +11,7 @@ from api.adapters.database import Row, execute, fetch, fetch_one, read_time, rea
 from api.adapters.ports import Ports
 from api.domain.plans import SubscriptionStatus, live_key, months_after
 from api.domain.service_accounts import Product
+from api.services.spending import lock_spending
 
 PLANS = (
     "select {key} as id, p.id as p_id, p.product as p_product, p.name_en as p_name_en, p.name_es as p_name_es,"
@@ -76,14 +77,14 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
     plan = await find_plan(read_uuid(payment["plan_id"]))
     assert plan is not None, "plans are never deleted"
     account_id, now, zone = read_uuid(payment["account_id"]), ports.now(), plan["f_time_zone"]
+    await lock_spending(account_id)
     live = await _live(account_id, plan)
     if live is not None:
         months = live["months"] + 1
         until = months_after(read_time(live["started_at"] or live["period_start"]), months, zone)
         await execute(
-            "update plan_subscriptions set months = $1, period_end = $2, access_until = $2,"
-            " renews_at = case when renews_at is null then null else $2 end where id = $3",
-            months, until, live["id"],
+            "update plan_subscriptions set months = $1, period_end = $2, access_until = $2, renews_at = $3 where id = $4",
+            months, until, until if live["renews_at"] else None, live["id"],
         )  # fmt: skip
         return
     until = months_after(now, 1, zone)

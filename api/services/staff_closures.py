@@ -19,6 +19,7 @@ from api.domain.closing_data import closing_data
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.guesses import Guess
 from api.domain.plain_text import is_printable, text_faults, tidy
+from api.services.account_search import account_of
 from api.services.activity import note
 from api.services.closures import Asker, Closing, Order, carry_out
 from api.services.idempotency import find_result
@@ -39,18 +40,13 @@ class Proofs(NamedTuple):
     code: str
 
 
-async def account_for_staff(account_id: UUID) -> Row | None:
-    """Return any account, for staff; None where there is none."""
-    return await fetch_one("select * from accounts where id = $1", account_id)
-
-
 async def send_code(ports: Ports, viewer: Viewer, account_id: UUID, reason: str) -> None:
     """Mail a number to the holder who wants the account deleted, which ends an older one; who and why is on record.
 
     Raises Refused: NOT_FOUND, ACCOUNT_CLOSED, faults of the reason; RATE_LIMITED past so many an hour.
     """
     refuse_if(_reason_faults(reason, "reason"))
-    if await account_for_staff(account_id) is None:
+    if await account_of(account_id) is None:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", ("accountId",)))
     await count_try(ports, (Limit.DELETION_CODES_PER_ACCOUNT, str(account_id)))
     await _send(ports, viewer, account_id, tidy(reason))
@@ -74,7 +70,7 @@ async def delete_for_holder(
     """
     assert viewer.staff is not None
     refuse_if(_reason_faults(reason, "input", "reason"))
-    account = await account_for_staff(account_id)
+    account = await account_of(account_id)
     if account is None:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", ("input", "accountId")))
     asker = Asker(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Row, execute, fetch_one, read_date, read_time, read_uuid
+from api.adapters.database import Row, execute, fetch_one, read_date, read_time
 from api.adapters.ports import Ports
 from api.domain.days import day_of, first_of_next_month, start_of
 from api.domain.invoices import invoice_terms
@@ -103,7 +103,7 @@ async def _state(ports: Ports, balance: Balance, first: date, entries: _Range) -
 
 
 async def _call_seconds(balance: Balance, entries: _Range, first: date) -> int:
-    """Return how long a month's calls were: those that its entries charge, and those that cost nothing by their record."""
+    """Return how long a month's calls were: by the entries that charge them, and by their record where free."""
     row = await fetch_one(
         "select coalesce(sum(duration_seconds), 0) as seconds from calls where service_account_id = $1"
         " and (id in (select call_id from journal_entries where balance_id = $2 and sequence between $3 and $4)"
@@ -126,8 +126,3 @@ async def find_statement(account_id: UUID, statement_id: UUID) -> Row | None:
         " b.service_account_id = s.service_account_id where s.id = $1 and s.account_id = $2",
         statement_id, account_id,
     )  # fmt: skip
-
-
-def statement_key(row: Row) -> UUID:
-    """Return a statement's key."""
-    return read_uuid(row["id"])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from api.adapters.database import dialect, execute
+from api.domain.service_accounts import Product
 from api.models.guards import GUARDS
 from api.services.audit import audit
 from tests import factories
+from tests.factories import Holder
 from tests.flows.conftest import Service
 from tests.flows.money import authorize, pay, record
 from tests.flows.money_back import held, paid, refunded
+from tests.flows.paying import fee, opened, person, place, quote_for, service_id
 
 pytestmark = pytest.mark.rule("12")
 
@@ -29,6 +32,10 @@ PLANTED = {
     "below zero without a chargeback": "update balances set posted = -1, held = 0",
     "its payment is": "update payments set status = 'FAILED' where status = 'SUCCEEDED'",
     "its funding entry is": "update payments set status = 'SUCCEEDED' where status = 'FAILED'",
+    "of which": "update payments set total = total + 1 where status = 'SUCCEEDED'",
+    "is credited": "update payments set amount = amount - 1, total = total where status = 'SUCCEEDED'",
+    "stamps, its legs issue": "update payments set stamps = stamps + 5 where stamps is not null",
+    "into that person's funds": "update ledger_accounts set key = 'somebody' where kind = 'DEBIT_FUNDS'",
     "its entry says": "update calls set cost = cost + 1 where cost is not null",
     "in transit or outstanding": "update refunds set status = 'COMPLETED' where status = 'CALCULATED'",
     "was set aside for it": "update refunds set amount = amount + 1 where status = 'HELD'",
@@ -57,6 +64,20 @@ async def journey(service: Service) -> None:
     await refunded(service, ben, refunding)
     await service.work()
     await held(service, cora)
+    await for_others(service, ann)
+
+
+async def for_others(service: Service, ann: Holder) -> None:
+    """Pay for stamps, and for somebody in custody, with a fee."""
+    card, jordan = await ann.card(), await person(await place())
+    await fee("BUY_STAMPS", fixed=25)
+    book, debit = await opened(ann, Product.EMESSAGING), await opened(ann, Product.DEBIT, jordan)
+    for purpose, inputs in (
+        ("BUY_STAMPS", {"serviceAccountId": service_id(book), "stamps": 5}),
+        ("FUND_DEBIT", {"serviceAccountId": service_id(debit), "amount": "5.00"}),
+    ):
+        quoted = (await quote_for(service, ann, purpose, **inputs))["quote"]
+        await pay(service, ann, quoted["id"], card, purpose)
 
 
 async def lift_guards() -> None:
@@ -78,6 +99,7 @@ async def test_a_journey_leaves_no_difference(service: Service) -> None:
 
     assert found.differences == ()
     assert (found.balances, found.entries, found.holds) == (3, 10, 2)
+    assert (found.balances, found.entries, found.holds) == (2, 5, 2)
 
 
 async def test_an_empty_database_has_no_difference(service: Service) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from api.domain.service_accounts import Product
 from tests import factories
 from tests.flows.conftest import Service
 from tests.flows.money import AUTHORIZE, QUOTE, RECORD, count, quote
+from tests.flows.paying import opened, person, place, quote_for, service_id
 
 # What no parser may take for a number, as GraphQL variables carry it.
 NO_NUMBERS: list[Any] = [
@@ -33,6 +35,7 @@ async def test_what_is_no_plain_decimal_is_a_bad_request(service: Service, value
 
     results = [
         await service.run(QUOTE, {"input": deposit}, token=ann.token),
+        await service.run(QUOTE, {"input": deposit | {"purpose": "FUND_DEBIT"}}, token=ann.token),
         await service.run(AUTHORIZE, {"input": call}, token=key),
         await service.run(RECORD, {"input": report}, token=key),
         await service.run(
@@ -45,7 +48,7 @@ async def test_what_is_no_plain_decimal_is_a_bad_request(service: Service, value
 
     assert [[error.extensions for error in result.errors or []] for result in results] == [
         [{"code": "BAD_REQUEST"}]
-    ] * 4
+    ] * 5
     assert await count("quotes") == await count("calls") == await count("journal_entries") == 0
 
 
@@ -59,6 +62,55 @@ async def test_a_literal_that_is_no_plain_decimal_is_a_bad_request(service: Serv
     result = await service.run(document, token=ann.token)
 
     assert [error.extensions for error in result.errors or []] == [{"code": "BAD_REQUEST"}]
+
+
+NO_WHOLE_NUMBERS: list[Any] = [
+    "",
+    "5",
+    "1_000",
+    "１２",
+    0.5,
+    5.5,
+    1e300,
+    True,
+    [5],
+    {"stamps": 5},
+    2**31,
+    2**63,
+    10**40,
+]
+
+
+@pytest.mark.parametrize("value", NO_WHOLE_NUMBERS, ids=shown)
+async def test_what_is_no_whole_number_of_stamps_is_a_bad_request(service: Service, value: Any) -> None:
+    ann = await factories.holder(service)
+    stamps = {"purpose": "BUY_STAMPS", "serviceAccountId": "any", "stamps": value}
+
+    result = await service.run(QUOTE, {"input": stamps}, token=ann.token)
+
+    assert [error.extensions for error in result.errors or []] == [{"code": "BAD_REQUEST"}]
+    assert await count("quotes") == 0
+
+
+@pytest.mark.rule("14")
+@pytest.mark.parametrize(
+    "amount, code",
+    [
+        ("0", "INVALID"),
+        ("-0.01", "INVALID"),
+        ("0.001", "INVALID"),
+        ("0.99", "LIMIT_EXCEEDED"),
+        ("999999999999.99", "LIMIT_EXCEEDED"),
+    ],
+)
+async def test_a_deposit_for_somebody_is_bounded_alike(service: Service, amount: str, code: str) -> None:
+    ann = await factories.holder(service)
+    debit = service_id(await opened(ann, Product.DEBIT, await person(await place())))
+
+    payload = await quote_for(service, ann, "FUND_DEBIT", serviceAccountId=debit, amount=amount)
+
+    assert [(error["code"], error["path"]) for error in payload["errors"]] == [(code, ["input", "amount"])]
+    assert await count("quotes") == 0
 
 
 @pytest.mark.rule("14")

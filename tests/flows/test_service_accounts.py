@@ -114,13 +114,6 @@ async def test_a_service_for_calls_needs_a_phone_that_can_be_called(
     assert await count("idempotency_keys") == 0
 
 
-@pytest.mark.parametrize("product", ["DIRECT_BILL", "DEBIT", "EMESSAGING", "VIDEO_CONNECT"])
-async def test_a_product_that_cannot_be_opened_yet_says_so(service: Service, product: str) -> None:
-    ann = await factories.holder(service)
-
-    assert codes(await open_service(service, ann, product=product)) == ["UNAVAILABLE"]
-
-
 async def test_services_can_be_asked_for_by_product(service: Service) -> None:
     ann = await factories.holder(service)
     opened = await ann.advance_connect()

@@ -15,7 +15,8 @@ from tests import factories
 from tests.factories import Holder, Opened
 from tests.flows.conftest import Service
 from tests.flows.getting_in import EMAIL, PASSWORD, SIGN_IN, customer
-from tests.flows.money import ADD_CARD, PAY, QUOTE, authorize, open_service, pay, quote, record
+from tests.flows.money import ADD_CARD, PAY, authorize, open_service, pay, quote, record
+from tests.flows.paying import SUBSCRIBE
 from tests.flows.watching import WATCH, heard, next_change
 
 READ = """{ me { id email balances { posted { amount } } paymentMethods { last4 }
@@ -143,7 +144,7 @@ async def test_a_mutation_takes_one_transaction_and_two_where_somebody_else_is_a
 
     assert taken == {
         "openServiceAccount": 1,
-        "addPaymentMethod": 1,
+        "addPaymentMethod": 2,
         "quotePayment": 1,
         "pay": 2,
         "authorizeCall": 1,
@@ -165,11 +166,20 @@ async def test_signing_in_takes_two_transactions(service: Service) -> None:
     "document, variables",
     [
         (PAY, {"quoteId": "x", "paymentMethodId": "x", "idempotencyKey": "x"}),
-        (QUOTE, {"purpose": "FUND_ADVANCE_CONNECT", "serviceAccountId": "x"}),
+        (
+            SUBSCRIBE,
+            {
+                "quoteId": "x",
+                "paymentMethodId": "x",
+                "acceptRenewal": True,
+                "agreementVersion": "x",
+                "idempotencyKey": "x",
+            },
+        ),
     ],
 )
 async def test_an_id_that_is_none_costs_no_transaction(
-    service: Service, document: str, variables: dict[str, str]
+    service: Service, document: str, variables: dict[str, Any]
 ) -> None:
     ann = await factories.holder(service)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -53,8 +54,9 @@ class Client:
         """Return the root field of one answer; NoAnswer when there is none, or one that says to ask again."""
         where = url or await self.fleet.url(self._pick)
         body = {"query": document, "variables": dict(variables)}
+        headers = {"authorization": f"Bearer {token}", "x-forwarded-for": _address_of(token)}
         try:
-            response = await self.http.post(f"{where}/graphql", json=body, headers={"authorization": f"Bearer {token}"})
+            response = await self.http.post(f"{where}/graphql", json=body, headers=headers)
         except httpx.TransportError as error:
             raise NoAnswer(type(error).__name__) from error
         answer = response.json() if response.headers.get("content-type", "").startswith("application/json") else {}
@@ -119,3 +121,8 @@ class Client:
     async def close(self) -> None:
         """Let go of the connections."""
         await self.http.aclose()
+
+
+def _address_of(token: str) -> str:
+    """Return the address that somebody comes from, as a proxy would tell it."""
+    return f"198.18.{zlib.crc32(token.encode()) % 256}.{zlib.crc32(token[::-1].encode()) % 256}"

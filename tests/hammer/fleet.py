@@ -79,6 +79,8 @@ async def running(world: World, folder: Path, count: int, settings: Mapping[str,
     shared = {
         "DATABASE_URL": world.database_url,
         "PAYMENTS_URL": f"simulated://{world.processor_file}",
+        # Everybody has an address of their own, see Client: five declines from one stop it for an hour.
+        "TRUSTED_PROXIES": "127.0.0.1",
         "SECRET_KEY": "a key for tests only, of forty characters",
         **settings,
     }

@@ -15,7 +15,7 @@ from tests.hammer.world import Holder, World
 RATES = ("0.14", "0.21", "0.0333", "0.0050", "1.9999", "12.5")
 DURATIONS = (0, 1, 59, 60, 61, 754, 3_600, 3_601, 9_000, 86_400)
 MODES = ("ok", "ok", "ok", "decline", "timeout", "timeout_charged")
-ADVANCES = ("PT45S", "PT6M", "PT20M", "P1DT1H")
+ADVANCES = ("PT45S", "PT6M", "PT65M", "P1DT1H")
 TWINS = 4
 NOBODY = "+15055559999"
 
