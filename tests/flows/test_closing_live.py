@@ -125,8 +125,22 @@ async def test_a_receipt_of_nobody_opens_nothing(service: Service) -> None:
     assert signed_out.errors[0].extensions == {"code": "UNAUTHENTICATED"}
 
 
+@pytest.mark.rule("35")
+async def test_a_closing_is_found_by_its_id_by_its_owner_alone(service: Service) -> None:
+    ann, ben = await factories.holder(service), await factories.holder(service, "ben@mail.test")
+    opened = await ann.advance_connect(500)
+    closure_id = (await close(service, ann, opened.id))["closure"]["id"]
+    asked = ("query($id: ID!) { node(id: $id) { __typename } }", {"id": closure_id})
+
+    found = [await service.ask(*asked, token=token) for token in (ann.token, ben.token, None)]
+
+    assert found == [{"node": {"__typename": "Closure"}}, {"node": None}, {"node": None}]
+
+
 @pytest.mark.rule("21", "27a", "37")
-async def test_the_receipts_page_shows_the_refund_in_the_readers_language_and_nothing_personal(service: Service) -> None:
+async def test_the_receipts_page_shows_the_refund_in_the_readers_language_and_nothing_personal(
+    service: Service,
+) -> None:
     ann = await factories.holder(service)
     await ann.advance_connect(500)
     receipt = (await delete(service, ann))["receiptToken"]

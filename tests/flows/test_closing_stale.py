@@ -24,9 +24,7 @@ Change = Callable[[Service, Holder, Opened], Awaitable[None]]
 
 
 async def address(service: Service, ann: Holder, opened: Opened) -> None:
-    await execute(
-        "update accounts set line1 = '1 Oak', address_revision = 2 where id = $1", ann.account_id
-    )
+    await execute("update accounts set line1 = '1 Oak', address_revision = 2 where id = $1", ann.account_id)
 
 
 async def balance(service: Service, ann: Holder, opened: Opened) -> None:
