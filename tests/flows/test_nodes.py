@@ -25,7 +25,7 @@ TABLES = {
     NodeKind.SERVICE_ACCOUNT: ("AdvanceConnectAccount", "service_accounts"),
     NodeKind.BALANCE: ("Balance", "balances"),
     NodeKind.PHONE: ("AccountPhone", "account_phones"),
-    NodeKind.TRANSACTION: ("Transaction", "journal_entries"),
+    NodeKind.TRANSACTION: ("Transaction", "journal_entries where balance_id is not null"),
     NodeKind.CALL: ("Call", "calls"),
     NodeKind.PAYMENT_METHOD: ("PaymentMethod", "payment_methods"),
     NodeKind.QUOTE: ("PaymentQuote", "quotes"),
