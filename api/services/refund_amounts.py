@@ -56,6 +56,8 @@ async def fix(ports: Ports, refund_id: UUID, balance: Balance) -> Balance:
 async def _set_aside(ports: Ports, refund: Row, balance: Balance, due: int, now: datetime) -> Balance:
     refund_id, own = read_uuid(refund["id"]), _own(balance)
     parts, rest = await _spread(ports, refund, due)
+    # They lock their payments, which must come before the refund and the account.
+    await _insert_parts(refund_id, parts, now)
     rest_id = None
     if parts and rest:
         step = Step(RefundStatus.CALCULATED, "rest_by_check", {"cents": str(rest)})
@@ -70,7 +72,6 @@ async def _set_aside(ports: Ports, refund: Row, balance: Balance, due: int, now:
     )  # fmt: skip
     assert moved is not None
     balance = await save(moved, now, UpdateCause.REFUND, entry)
-    await _insert_parts(refund_id, parts, now)
     if refund["method"] == RefundMethod.CARD.value and not parts:
         window = window_of(RefundMethod.CHECK, read_time(refund["requested_at"]))
         step = Step(RefundStatus.CALCULATED, "fixed_by_check", {"cents": str(due)})

@@ -163,9 +163,12 @@ async def refunded(service: Service, holder: Holder, opened: Opened) -> str:
     return global_id(NodeKind.REFUND, refund_id)
 
 
-async def held(service: Service, holder: Holder) -> str:
-    """Have a holder's check come back; return the id of the held funds."""
-    refund_id = await refunded(service, holder, await holder.advance_connect(1_000))
+async def held(service: Service, holder: Holder, opened: Opened | None = None) -> str:
+    """Have the check that a service's balance goes out by come back; return the id of the held funds.
+
+    Without a service, one is opened that no card ever funded.
+    """
+    refund_id = await refunded(service, holder, opened or await holder.advance_connect(1_000))
     key = key_of(refund_id, NodeKind.REFUND)
     assert key is not None
     await _come_back(service.ports, key)
