@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from uuid_utils.compat import uuid7
 
-from api.adapters.database import execute, fetch, fetch_one
+from api.adapters.database import execute, fetch, fetch_one, read_uuid
 from api.domain.service_accounts import Product
 from api.services.audit import audit
 from api.services.service_accounts import open_service
@@ -186,6 +187,28 @@ async def test_a_closed_service_cannot_be_closed_again(service: Service) -> None
 
     assert codes(second) == ["ACCOUNT_CLOSED"]
     assert await count("closures") == 1
+
+
+@pytest.mark.rule("20", "24")
+async def test_direct_bill_is_held_and_its_unpaid_invoices_are_shown(service: Service) -> None:
+    ann = await factories.holder(service)
+    row, _ = await open_service(service.ports, ann.account_id, Product.DIRECT_BILL, "+15055550177", "bill")
+    now = service.ports.now()
+    await execute(
+        "insert into invoices (id, account_id, service_account_id, number, kind, status, statement_date, due_date,"
+        " total, due, issued_at) values ($1, $2, $3, 'I-1', 'MONTHLY', 'OPEN', $4, $4, 100, 100, $5)",
+        uuid7(), ann.account_id, read_uuid(row["id"]), now.date(), now,
+    )  # fmt: skip
+    asked = "{ me { deletionPreview { unpaidInvoices { number due { amount } } } } }"
+
+    unpaid = (await service.ask(asked, token=ann.token))["me"]["deletionPreview"]["unpaidInvoices"]
+    shown = await preview(service, ann.token)
+    closure = (await ask_deletion(service, ann.token, agreed(shown)))["closure"]
+
+    assert unpaid == [{"number": "I-1", "due": {"amount": "1.00"}}]
+    assert "FINAL_INVOICE_MAY_FOLLOW" in {each["code"] for each in shown["consequences"]}
+    assert shown["refunds"] == []
+    assert (closure["status"], closure["refunds"]) == ("DIRECT_BILL_HOLD", [])
 
 
 @pytest.mark.rule("20")
