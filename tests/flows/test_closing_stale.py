@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import execute
+from api.adapters.database import execute, fetch, read_uuid
 from api.domain.service_accounts import Product
 from api.services.closure_facts import PARTS
 from api.services.service_accounts import open_service
@@ -141,6 +141,32 @@ async def test_a_preview_serves_its_own_account_and_its_own_service_alone(servic
     forged = await ask_deletion(service, ann.token, agreed(of_ben, previewToken=of_ben["token"][:-2] + "xx"))
 
     assert [codes(payload) for payload in (*refused, forged)] == [["TOKEN_INVALID"]] * 3
+
+
+@pytest.mark.rule("21")
+async def test_autopay_and_textpay_end_at_once_and_offers_are_withdrawn(service: Service) -> None:
+    ann = await factories.holder(service)
+    opened = await ann.advance_connect(500)
+    await autopay(service, ann, opened)
+    await textpay(service, ann, opened)
+    (text_pay,) = await fetch("select id from text_pays")
+    now = service.ports.now()
+    await execute(
+        "insert into text_offers (id, text_pay_id, open_for, state, amount, offered_at, expires_at)"
+        " values ($1, $2, $2, 'OPEN', 1000, $3, $3)",
+        uuid7(), read_uuid(text_pay["id"]), now,
+    )  # fmt: skip
+    shown = await preview(service, ann.token)
+
+    assert (await ask_deletion(service, ann.token, agreed(shown)))["errors"] == []
+
+    assert "AUTOPAY_TEXTPAY_TERMINATED" in {each["code"] for each in shown["consequences"]}
+    ended = [await fetch(f"select state, ended_at from {table}") for table in ("auto_pays", "text_pays", "text_offers")]
+    assert [(rows[0]["state"], rows[0]["ended_at"] is not None) for rows in ended] == [
+        ("TERMINATED", True), ("TERMINATED", True), ("WITHDRAWN", True),
+    ]  # fmt: skip
+    freed = await fetch("select t.live_phone, o.open_for from text_pays t, text_offers o")
+    assert (freed[0]["live_phone"], freed[0]["open_for"]) == (None, None)
 
 
 def test_each_part_is_known_to_the_contract() -> None:
