@@ -48,7 +48,8 @@ TABLES = {
     NodeKind.ACCOUNT: "accounts", NodeKind.SIGN_IN: "sign_ins", NodeKind.SERVICE_ACCOUNT: "service_accounts",
     NodeKind.BALANCE: "balances", NodeKind.PHONE: "account_phones", NodeKind.TRANSACTION: "journal_entries",
     NodeKind.CALL: "calls", NodeKind.PAYMENT_METHOD: "payment_methods", NodeKind.QUOTE: "quotes",
-    NodeKind.PAYMENT: "payments", NodeKind.SUBSCRIPTION: "plan_subscriptions", NodeKind.CLOSURE: "closures", NodeKind.REFUND: "refunds",
+    NodeKind.PAYMENT: "payments", NodeKind.SUBSCRIPTION: "plan_subscriptions",
+    NodeKind.CLOSURE: "closures", NodeKind.REFUND: "refunds",
     NodeKind.HELD_FUNDS: "held_funds",
 }  # fmt: skip
 
