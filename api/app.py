@@ -28,7 +28,9 @@ from api.jobs.open_sockets import watch_open_sockets
 from api.jobs.relay import relay
 from api.jobs.runner import Runner
 from api.routes import health
+from api.routes.closure_page import closure_page_route
 from api.routes.cookies import COOKIE_HEADER, SessionCookie
+from api.routes.exports import export_route
 from api.routes.files import file_routes
 from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
@@ -115,6 +117,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         *page_routes(ports, connect_page),
         payments_webhook(ports),
         texts_route(ports),
+        closure_page_route(ports),
+        export_route(ports),
         *file_routes(ports),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),

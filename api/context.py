@@ -13,14 +13,16 @@ from strawberry.dataloader import DataLoader
 from api.adapters.database import Row, read_uuid
 from api.adapters.ports import Ports
 from api.auth.passwords import Passwords
-from api.auth.sign_ins import Viewer, find_viewer
+from api.auth.sign_ins import EndedSignIn, Viewer, find_ended, find_viewer
 from api.domain.accounts import Role
+from api.domain.closing_data import closing_data
 from api.domain.ids import NodeKind
 from api.domain.texts import pick_locale, render
 from api.services.balances import balances_of
 from api.services.facilities import plans_at
 from api.services.ids import find_all
 from api.services.ledger import Balance
+from api.services.refund_reads import timelines_of
 
 
 class RequestRefused(GraphQLError):
@@ -78,10 +80,12 @@ class Context:
 
     connection: Connection
     viewer: Viewer | None
+    ended: EndedSignIn | None = None
     _account_locale: str | None = field(init=False, default=None)
     _loaders: dict[NodeKind, DataLoader[UUID, Row | None]] = field(init=False, default_factory=dict)
     _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
     _plans: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
+    _timelines: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.viewer is not None and self.viewer.account is not None:
@@ -114,6 +118,21 @@ class Context:
         if self._plans is None:
             self._plans = DataLoader(load_fn=_plans_by_facility, cache=False)
         return await self._plans.load(facility_id)
+
+    async def timeline_of(self, refund_id: UUID) -> list[Row]:
+        """Return the lines of a refund that was found before; many asked for at once take one statement."""
+        if self._timelines is None:
+            self._timelines = DataLoader(load_fn=timelines_of, cache=False)
+        return await self._timelines.load(refund_id)
+
+    async def find_ended(self) -> bool:
+        """Look, where nobody is signed in, whether the token is of a sign-in that its own deletion has just ended."""
+        if self.viewer is None:
+            connection = self.connection
+            self.ended = await find_ended(
+                self.ports, connection.token, from_cookie=connection.from_cookie, within=closing_data().replay
+            )
+        return self.ended is not None
 
     @property
     def ports(self) -> Ports:

@@ -153,6 +153,30 @@ class Migration(migrations.Migration):
             bases=["Row"],
         ),
         ops.CreateModel(
+            name="DeletionCode",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
+                (
+                    "account",
+                    fields.OneToOneField(
+                        "models.Account",
+                        source_field="account_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="deletion_code",
+                        on_delete=OnDelete.RESTRICT,
+                    ),
+                ),
+                ("staff_id", fields.UUIDField()),
+                ("code_hash", fields.CharField(max_length=64)),
+                ("tries", fields.IntField(default=0)),
+                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("expires_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "deletion_codes", "app": "models", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="Dispute",
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
@@ -277,6 +301,17 @@ class Migration(migrations.Migration):
                 ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={"table": "invoices", "app": "models", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
+            name="LastingKey",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
+                ("purpose", fields.CharField(unique=True, max_length=40)),
+                ("sealed", fields.CharField(max_length=400)),
+                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "lasting_keys", "app": "models", "pk_attr": "id"},
             bases=["Row"],
         ),
         ops.CreateModel(
@@ -421,6 +456,7 @@ class Migration(migrations.Migration):
                 ("payee", fields.CharField(null=True, max_length=160)),
                 ("address", fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads)),
                 ("check_number", fields.CharField(null=True, unique=True, max_length=24)),
+                ("check_run_id", fields.UUIDField(null=True)),
                 ("exported_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -694,7 +730,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
                 ("email_hash", fields.CharField(unique=True, max_length=80)),
-                ("key_id", fields.CharField(max_length=16)),
+                ("key_id", fields.CharField(max_length=36)),
+                ("locale", fields.CharField(max_length=8)),
                 ("deleted_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={"table": "used_emails", "app": "models", "pk_attr": "id"},

@@ -84,6 +84,19 @@ class Migration(migrations.Migration):
             ),
         ),
         ops.AlterModelOptions(
+            name="DeletionCode",
+            options={
+                "table": "deletion_codes",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A number that was mailed to a holder who deletes the account by telephone; one per account, the newest.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="DeletionCode",
+            constraint=CheckConstraint(check="tries >= 0", name="deletion_codes_tries"),
+        ),
+        ops.AlterModelOptions(
             name="Dispute",
             options={
                 "table": "disputes",
@@ -212,6 +225,15 @@ class Migration(migrations.Migration):
         ops.AddConstraint(
             model_name="Invoice",
             constraint=CheckConstraint(check="due_date >= statement_date", name="invoices_dates"),
+        ),
+        ops.AlterModelOptions(
+            name="LastingKey",
+            options={
+                "table": "lasting_keys",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A key that is never rotated out, sealed by the service's present key; see services/used_emails.",
+            },
         ),
         ops.AlterModelOptions(
             name="LowBalanceAlert",

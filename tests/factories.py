@@ -16,7 +16,7 @@ from api.adapters.ports import Ports
 from api.auth.sign_ins import Bearer, begin_sign_in, make_key
 from api.domain.accounts import Channel, Role
 from api.domain.ids import NodeKind, global_id, key_of
-from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause
+from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.payments import PaymentPurpose
 from api.domain.service_accounts import Product
 from api.services import calls
@@ -179,3 +179,25 @@ async def subscription(service: HasPorts, account_id: UUID) -> None:
         " values ($1, $2, $3, null, 'ACTIVE', 2999, $4, $5, $5, $5, null)",
         uuid7(), account_id, plan_id, now, now + timedelta(days=30),
     )  # fmt: skip
+
+
+@transactional
+async def stamps(ports: Ports, service_account_id: UUID, count: int) -> None:
+    """Give a service stamps that nobody paid for."""
+    key = read_uuid(service_account_id)
+    balance = await lock_balance(key)
+    assert balance is not None
+    own, now = (LedgerKind.STAMPS, str(key)), ports.now()
+    leg = Leg((LedgerKind.STAMPS_ISSUED, "operator"), own, count, Unit.STAMP)
+    moved, entry = await post(
+        f"stamps:{uuid7()}", [leg], now=now, occurred_at=now, balance=balance, own=own, kind=TransactionKind.FUNDING
+    )
+    assert moved is not None
+    await save(moved, now, UpdateCause.FUNDED, entry)
+
+
+async def card_key(holder: Holder) -> UUID:
+    """Keep a card; return its key."""
+    key = key_of(await holder.card(), NodeKind.PAYMENT_METHOD)
+    assert key is not None
+    return key

@@ -207,6 +207,7 @@ class Live:
             self.end_sign_in(UUID(event["sign_in"]))
             return
         for watcher in list(self._watchers.get(event["account"], ())):
-            if str(watcher.sign_in_id) != spared:
+            # Who watches by a receipt has no sign-in that could end.
+            if watcher.sign_in_id is not None and str(watcher.sign_in_id) != spared:
                 watcher.end()
         self.sockets.end_owner(owner_id, spared=UUID(spared) if spared else None)

@@ -100,7 +100,7 @@ class SimulatedProcessor:
         return await self._ask(lambda books: books.cancel(key))
 
     async def refund(self, *, key: str, charge: str, amount_cents: int, at: datetime) -> Refund:
-        """Refund a part of a charge once per key: PENDING for three days of product time, or REFUSED at once."""
+        """Refund a part of a charge once per key: PENDING until the last day of its promise, or REFUSED at once."""
         if amount_cents <= 0:
             raise ValueError("amount_cents must be positive")
         return await self._ask(lambda books: books.refund(key, charge, amount_cents, at))

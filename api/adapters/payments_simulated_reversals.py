@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from api.adapters.business_days import is_business_day
 from api.adapters.payments import (
     Charge,
     ChargeStatus,
@@ -20,9 +21,10 @@ from api.adapters.payments import (
     Subject,
 )
 from api.adapters.payments_simulated_books import Books
+from api.domain.days import day_of, start_of
+from api.domain.refund_data import refund_data
+from api.domain.refunds import add_business_days
 
-CONFIRMED_AFTER = timedelta(days=3)
-"""By product time; until then a refund is PENDING."""
 REFUSING_TOKENS = ("tok_refund_refused",)
 
 
@@ -48,8 +50,7 @@ class Reversals(Books):
             self._file.execute(
                 "INSERT INTO refunds (key, id, charge, amount_cents, status, at, confirms_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (key, refund_id, charge_id, amount_cents, status.value, at.isoformat(),
-                 (at + CONFIRMED_AFTER).isoformat()),
+                (key, refund_id, charge_id, amount_cents, status.value, at.isoformat(), _confirms_at(at).isoformat()),
             )  # fmt: skip
             self._note(f"REFUND_{status.value}", refund_id, amount_cents)
             self._tell(f"refund.{status.value.lower()}", Subject.REFUND, key)
@@ -153,6 +154,16 @@ class Reversals(Books):
             "SELECT cards.token FROM charges JOIN cards ON cards.id = charges.card WHERE charges.id = ?", (charge_id,)
         ).fetchone()
         return str(row["token"])
+
+
+def _confirms_at(at: datetime) -> datetime:
+    """Return when a refund is confirmed, by product time; until then it is PENDING.
+
+    That is as the last day of its promise begins. A refund is asked for on the day before its amount is fixed and it
+    comes here, so the business days count from the day before this one.
+    """
+    most = refund_data().card_business_days[1]
+    return start_of(add_business_days(day_of(at) - timedelta(days=1), most, is_business_day))
 
 
 def _dispute_of(row: sqlite3.Row) -> Dispute:

@@ -39,6 +39,7 @@ class Limit(Enum):
     RESETS_PER_CLIENT = "resets_per_client"
     RESETS_PER_EMAIL = "resets_per_email"
     LINKS_PER_CLIENT = "links_per_client"
+    DELETION_CODES_PER_ACCOUNT = "deletion_codes_per_account"
     MAILS_PER_EMAIL = "mails_per_email"
     DECLINES_PER_ACCOUNT = "declines_per_account"
     DECLINES_PER_CLIENT = "declines_per_client"

@@ -140,6 +140,30 @@ async def has_ended(sign_in_id: UUID) -> bool:
     return row is None or row["ended_at"] is not None
 
 
+class EndedSignIn(NamedTuple):
+    """A sign-in that ended with the deletion that it asked for."""
+
+    sign_in_id: UUID
+    account_id: UUID
+
+
+async def find_ended(ports: Ports, token: str | None, *, from_cookie: bool, within: timedelta) -> EndedSignIn | None:
+    """Return the sign-in of a token that deleted its account, for so long after that; None for every other token.
+
+    It lets nobody in: all that may be done with it is to ask for that deletion again (rule 18).
+    """
+    if not token or len(token) > TOKEN_LENGTH_MAX:
+        return None
+    row = await fetch_one(
+        "select s.id, s.account_id, s.in_browser from sign_ins s join closures c on c.requested_by = s.id"
+        " where s.token_hash = $1 and s.ended_at > $2 and c.kind = 'DELETE_ACCOUNT' and c.account_id = s.account_id",
+        token_hash(token), ports.now() - within,
+    )  # fmt: skip
+    if row is None or bool(row["in_browser"]) is not from_cookie:
+        return None
+    return EndedSignIn(read_uuid(row["id"]), read_uuid(row["account_id"]))
+
+
 async def follow_sandbox_clock(ports: Ports) -> None:
     """Take over where the sandbox's clock stands; elsewhere there is nothing to do."""
     if isinstance(ports.clock, SandboxClock):

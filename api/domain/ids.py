@@ -28,6 +28,9 @@ class NodeKind(IntEnum):
     INVOICE = 15
     STATEMENT = 16
     INCARCERATED_PERSON = 17
+    REFUND = 19
+    HELD_FUNDS = 20
+    CLOSURE = 18
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

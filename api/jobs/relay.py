@@ -9,7 +9,7 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth import limits
-from api.services import challenges, email_changes, inbound_texts, outbox, recovery, sign_ups
+from api.services import challenges, email_changes, inbound_texts, outbox, recovery, sign_ups, used_emails
 
 MARK_EVERY_SECONDS = 0.5
 SWEEP_EVERY = 4
@@ -30,6 +30,7 @@ async def relay(ports: Ports) -> None:
                 await outbox.sweep(ports)
             if rounds % PRUNE_EVERY == 0:
                 await outbox.prune()
+                await used_emails.keep_key(ports)
                 await limits.prune(ports.now())
                 await sign_ups.prune(ports.now())
                 await challenges.prune(ports.now())

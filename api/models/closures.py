@@ -99,6 +99,7 @@ class Refund(Row):
     payee = fields.CharField(160, null=True)
     address: fields.Field[dict[str, str]] = fields.JSONField(null=True)
     check_number = fields.CharField(24, unique=True, null=True)
+    check_run_id = fields.UUIDField(null=True)
     exported_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
@@ -195,11 +196,43 @@ class UsedEmail(Row):
     """An address of a deleted account, as a hash by a key that is never dropped: it can never be used again."""
 
     email_hash = fields.CharField(80, unique=True)
-    key_id = fields.CharField(16)
+    key_id = fields.CharField(36)
+    locale = fields.CharField(8)
     deleted_at = fields.DatetimeField()
 
     class Meta:
         table = "used_emails"
+
+
+class LastingKey(Row):
+    """A key that is never rotated out, sealed by the service's present key; see services/used_emails."""
+
+    purpose = fields.CharField(40, unique=True)
+    sealed = fields.CharField(400)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "lasting_keys"
+
+
+class DeletionCode(Row):
+    """A number that was mailed to a holder who deletes the account by telephone; one per account, the newest.
+
+    The number is derived from `id` and the secret key; `code_hash` is its keyed digest, of no use without that key.
+    """
+
+    account: fields.OneToOneRelation[Account] = fields.OneToOneField(
+        "models.Account", on_delete=fields.RESTRICT, related_name="deletion_code"
+    )
+    staff_id = fields.UUIDField()
+    code_hash = fields.CharField(64)
+    tries = fields.IntField(default=0)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "deletion_codes"
+        constraints = [holds("deletion_codes_tries", "tries >= 0")]
 
 
 class InactivityRule(Row):

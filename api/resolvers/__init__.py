@@ -3,6 +3,7 @@
 from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
+from api.resolvers.closures import ClosuresMutations, ClosuresQueries, ClosuresSubscriptions
 from api.resolvers.external_payments import ExternalPaymentsMutations
 from api.resolvers.facilities import FacilitiesQueries
 from api.resolvers.invoices import InvoicesMutations, InvoicesQueries
@@ -10,6 +11,7 @@ from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
 from api.resolvers.recovery import RecoveryMutations
+from api.resolvers.refunds import RefundsMutations, RefundsSubscriptions
 from api.resolvers.second_factors import SecondFactorsMutations
 from api.resolvers.security import SecurityMutations
 from api.resolvers.service_accounts import ServiceAccountsMutations
@@ -20,7 +22,15 @@ from api.resolvers.subscriptions import SubscriptionsMutations
 from api.resolvers.top_ups import TopUpsMutations
 from api.schema.products import PRODUCTS
 
-QUERIES = (NodesQueries, AccountsQueries, PaymentsQueries, FacilitiesQueries, InvoicesQueries, StaffQueries)
+QUERIES = (
+    NodesQueries,
+    AccountsQueries,
+    PaymentsQueries,
+    FacilitiesQueries,
+    InvoicesQueries,
+    ClosuresQueries,
+    StaffQueries,
+)
 MUTATIONS = (
     SignUpsMutations,
     SignInsMutations,
@@ -32,10 +42,12 @@ MUTATIONS = (
     PaymentsMutations,
     SubscriptionsMutations,
     TopUpsMutations,
+    ClosuresMutations,
     InvoicesMutations,
     ExternalPaymentsMutations,
     CallsMutations,
+    RefundsMutations,
 )
-SUBSCRIPTIONS = (BalancesSubscriptions,)
+SUBSCRIPTIONS = (BalancesSubscriptions, ClosuresSubscriptions, RefundsSubscriptions)
 TYPES = tuple(PRODUCTS.values())
 """Types that the schema would not find by itself, since they are reached through an interface alone."""

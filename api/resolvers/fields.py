@@ -36,15 +36,22 @@ def _note_end(task: asyncio.Future[Any]) -> None:
 class Door(FieldExtension):
     """Admits the declared roles and turns refusals into the payload's errors.
 
-    `enrolling`: also for staff who may do nothing else yet than set up a second factor.
+    `enrolling`: also for staff who may do nothing else yet than set up a second factor. `ended_too`: also for the token
+    of a sign-in that its own deletion ended, which the resolver then must look at.
     """
 
     def __init__(
-        self, roles: tuple[Role, ...], payload: type[Payload] | None = None, *, enrolling: bool = False
+        self,
+        roles: tuple[Role, ...],
+        payload: type[Payload] | None = None,
+        *,
+        enrolling: bool = False,
+        ended_too: bool = False,
     ) -> None:
         self.roles = roles
         self.payload = payload
         self.enrolling = enrolling
+        self.ended_too = ended_too
 
     def apply(self, field: StrawberryField) -> None:
         who = ", ".join(role.value for role in self.roles) if self.roles else "everybody"
@@ -62,7 +69,8 @@ class Door(FieldExtension):
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **arguments: Any
     ) -> Any:
-        self.admit(info)
+        if not (self.ended_too and await info.context.find_ended()):
+            self.admit(info)
         if self.payload is None:
             return await next_(source, info, **arguments)
         # A client that goes away must not stop a mutation half-way, e.g. between a payment's intent and its outcome.
@@ -82,18 +90,27 @@ class Door(FieldExtension):
 
 
 class StreamDoor(Door):
-    """A door of subscriptions: it is passed before the stream begins."""
+    """A door of subscriptions: it is passed before the stream begins. `or_by` names an argument that lets anybody pass
+    who gives it, e.g. a receipt token, which the resolver then must look at."""
+
+    def __init__(self, roles: tuple[Role, ...], *, or_by: str | None = None) -> None:
+        super().__init__(roles)
+        self.or_by = or_by
 
     def resolve(self, next_: Callable[..., Any], source: Any, info: strawberry.Info, **arguments: Any) -> Any:
-        self.admit(info)
+        self._pass(info, arguments)
         return next_(source, info, **arguments)
 
     async def resolve_async(
         self, next_: Callable[..., Any], source: Any, info: strawberry.Info, **arguments: Any
     ) -> Any:
-        self.admit(info)
+        self._pass(info, arguments)
         stream = next_(source, info, **arguments)
         return await stream if isawaitable(stream) else stream
+
+    def _pass(self, info: strawberry.Info, arguments: dict[str, Any]) -> None:
+        if self.or_by is None or arguments.get(self.or_by) is None:
+            self.admit(info)
 
 
 def query(description: str, *, roles: tuple[Role, ...] = ()) -> Any:
@@ -101,14 +118,25 @@ def query(description: str, *, roles: tuple[Role, ...] = ()) -> Any:
     return strawberry.field(description=description, extensions=[Door(roles)])
 
 
-def mutation(description: str, *, payload: type[Payload], roles: tuple[Role, ...] = (), enrolling: bool = False) -> Any:
+def mutation(
+    description: str,
+    *,
+    payload: type[Payload],
+    roles: tuple[Role, ...] = (),
+    enrolling: bool = False,
+    ended_too: bool = False,
+) -> Any:
     """Declare a mutation for these roles, or for everybody. What it refuses arrives in the payload's `errors`.
 
-    `enrolling`: staff without a second factor may call it too.
+    `enrolling`: staff without a second factor may call it too. `ended_too`: see Door.
     """
-    return strawberry.mutation(description=description, extensions=[Door(roles, payload, enrolling=enrolling)])
+    door = Door(roles, payload, enrolling=enrolling, ended_too=ended_too)
+    return strawberry.mutation(description=description, extensions=[door])
 
 
-def subscription(description: str, *, roles: tuple[Role, ...] = ()) -> Any:
-    """Declare a subscription for these roles, or for everybody; others are refused before it begins."""
-    return strawberry.subscription(description=description, extensions=[StreamDoor(roles)])
+def subscription(description: str, *, roles: tuple[Role, ...] = (), or_by: str | None = None) -> Any:
+    """Declare a subscription for these roles, or for everybody; others are refused before it begins.
+
+    `or_by`: an argument that opens it to whoever gives it, see StreamDoor.
+    """
+    return strawberry.subscription(description=description, extensions=[StreamDoor(roles, or_by=or_by)])

@@ -17,11 +17,14 @@ from api.schema.accounts import Account, Session
 from api.schema.activity import Activity
 from api.schema.balances import Balance
 from api.schema.calls import Call
+from api.schema.closures import Closure
 from api.schema.facilities import Facility
+from api.schema.held_funds import HeldFunds
 from api.schema.incarcerated_people import IncarceratedPerson
 from api.schema.invoices import Invoice
 from api.schema.payments import Payment, PaymentMethod, PaymentQuote
 from api.schema.plans import Plan, PlanSubscription
+from api.schema.refunds import Refund
 from api.schema.scalars import Info, Node
 from api.schema.service_accounts import AccountPhone, service_account_of
 from api.schema.statements import Statement
@@ -48,9 +51,12 @@ _NODES: dict[NodeKind, Callable[[Context, Row], Node]] = {
     NodeKind.PAYMENT_METHOD: lambda context, row: PaymentMethod.of(row, context.ports.now()),
     NodeKind.QUOTE: lambda context, row: PaymentQuote.of(row, None),
     NodeKind.PAYMENT: lambda context, row: Payment.of(row),
+    NodeKind.REFUND: lambda context, row: Refund.of(row),
+    NodeKind.HELD_FUNDS: lambda context, row: HeldFunds.of(row),
     NodeKind.INVOICE: lambda context, row: Invoice.of(row),
     NodeKind.STATEMENT: lambda context, row: Statement.of(row),
     NodeKind.ACTIVITY: lambda context, row: Activity.of(row),
+    NodeKind.CLOSURE: lambda context, row: Closure.of(row),
     NodeKind.PLAN: lambda context, row: Plan.of(row),
     NodeKind.INCARCERATED_PERSON: lambda context, row: IncarceratedPerson.of(row),
     NodeKind.SUBSCRIPTION: lambda context, row: PlanSubscription.of(row, context.ports.now()),

@@ -46,7 +46,7 @@ def page_routes(ports: Ports, connect: Callable[[Request], Connection]) -> list[
             f'<form method="post" action="/verify"><input type="hidden" name="token" value="{token}">'
             f"<button>{button}</button></form>"
         )
-        return _page(locale, "verify_ask", ports, extra=form)
+        return page(locale, "verify_ask", ports, extra=form)
 
     async def confirm(request: Request) -> Response:
         locale = _locale(request.headers)
@@ -59,19 +59,19 @@ def page_routes(ports: Ports, connect: Callable[[Request], Connection]) -> list[
         except Refused as refusal:
             fault = refusal.faults[0]
             text = render(locale, fault.key, fault.params)
-            return _page(locale, "verify_failed", ports, params={"reason": text}, status=400)
-        return _page(locale, "verify_done", ports)
+            return page(locale, "verify_failed", ports, params={"reason": text}, status=400)
+        return page(locale, "verify_done", ports)
 
     async def terms(request: Request) -> Response:
         locale = _locale(request.headers)
         version, text = agreement(AgreementKind.TERMS, locale)
-        return _page(locale, "terms", ports, params={"version": version}, extra=_paragraphs(text))
+        return page(locale, "terms", ports, params={"version": version}, extra=_paragraphs(text))
 
     async def invoice(request: Request) -> Response:
         locale = _locale(request.headers)
         linked = await linked_invoice(ports, request.query_params.get("link", "")[:TOKEN_LENGTH_MAX])
         if linked is None:
-            return _page(locale, "invoice_unknown", ports, status=404)
+            return page(locale, "invoice_unknown", ports, status=404)
         row = linked.invoice
         params = {
             "number": row["number"],
@@ -79,7 +79,7 @@ def page_routes(ports: Ports, connect: Callable[[Request], Connection]) -> list[
             "due": format_money(row["due"], locale),
             "due_date": read_date(row["due_date"]).isoformat(),
         }
-        return _page(locale, f"invoice_{row['status'].lower()}", ports, params=params)
+        return page(locale, f"invoice_{row['status'].lower()}", ports, params=params)
 
     async def home(request: Request) -> Response:
         return RedirectResponse("/graphql", 307)
@@ -111,7 +111,7 @@ def _block(part: str) -> str:
     return f"<p>{html.escape(part)}</p>"
 
 
-def _page(
+def page(
     locale: str,
     name: str,
     ports: Ports,

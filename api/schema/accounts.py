@@ -9,34 +9,44 @@ from uuid import UUID
 import strawberry
 
 from api.adapters.database import Row, read_time, read_uuid
-from api.domain.accounts import AccountStatus, Channel
+from api.domain.accounts import AccountStatus, Channel, Role
 from api.domain.agreements import AgreementKind
-from api.domain.ids import NodeKind, global_id
+from api.domain.ids import NodeKind, global_id, key_of
 from api.domain.plans import SubscriptionStatus
 from api.domain.security_questions import question_text
 from api.domain.service_accounts import Product
 from api.domain.texts import pick_locale
 from api.schema.activity import ActivityConnection
+from api.schema.addresses import Address
 from api.schema.balances import Balance
+from api.schema.closures import Closure, DeletionPreview
 from api.schema.enums import publish
+from api.schema.held_funds import HeldFunds
 from api.schema.notifications import NotificationPreference
 from api.schema.pages import After, Before, First, Last, Locale, page_request
 from api.schema.payments import PaymentConnection, PaymentMethod
 from api.schema.plans import PlanSubscription
+from api.schema.refunds import RefundConnection
 from api.schema.scalars import Info, Node
 from api.schema.service_accounts import ServiceAccount, service_account_of
 from api.schema.statements import StatementConnection
 from api.services.activity import activity_page
 from api.services.balances import open_balances
+from api.services.closure_previews import preview
+from api.services.closure_watch import closures_of
 from api.services.email_changes import pending_email
+from api.services.exports import export_url
+from api.services.held_funds import held_funds_of
 from api.services.notifications import preferences_of
 from api.services.owners import is_enabled
 from api.services.payment_methods import methods_of
 from api.services.payments import payments_page
 from api.services.plans import subscriptions_of
+from api.services.refund_reads import refunds_page
 from api.services.service_accounts import services_of
 from api.services.sign_ins import open_sign_ins
 from api.services.sign_ups import question_codes
+from api.services.staff_closures import MAY_DELETE
 from api.services.statements import statements_page
 
 publish(
@@ -56,31 +66,6 @@ publish(
     AUTOPAY="The mandate of AutoPay, accepted by `setAutoPay`.",
     TEXTPAY="The mandate of TextPay and the consent to its texts, accepted by `setTextPay`.",
 )
-
-
-@strawberry.type(description="A postal address.")
-class Address:
-    line1: str = strawberry.field(description="Street and number, or PO box.")
-    line2: str | None = strawberry.field(description="Apartment, unit or the like; null where there is none.")
-    city: str = strawberry.field(description="City or town.")
-    state: str = strawberry.field(description='In the United States the two-letter code ("TX"); elsewhere any text.')
-    zip: str = strawberry.field(description="ZIP code, with 5 or 9 digits; elsewhere the postal code.")
-    country: str = strawberry.field(description='ISO 3166-1 code with two letters: "US", "CA", "MX".')
-    revision: int = strawberry.field(
-        description="Grows with each change; deleting the account wants the one that the holder saw."
-    )
-
-    @staticmethod
-    def of(row: Row) -> Address:
-        return Address(
-            line1=row["line1"],
-            line2=row["line2"],
-            city=row["city"],
-            state=row["state"],
-            zip=row["zip"],
-            country=row["country"],
-            revision=row["address_revision"],
-        )
 
 
 @strawberry.type(description="A security question, without its answer.")
@@ -186,6 +171,18 @@ class Account(Node):
     ) -> PaymentConnection:
         return PaymentConnection.of(await payments_page(self.key, page_request(first, after, last, before)))
 
+    @strawberry.field(description="The refunds, newest first.")
+    async def refunds(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> RefundConnection:
+        return RefundConnection.of(await refunds_page(self.key, page_request(first, after, last, before)))
+
+    @strawberry.field(
+        description="Money that could not be paid out, newest first, what was claimed or is gone too; at most 100."
+    )
+    async def held_funds(self) -> list[HeldFunds]:
+        return [HeldFunds.of(row) for row in await held_funds_of(self.key)]
+
     @strawberry.field(description="A new address that is not confirmed yet; null where none waits for its link.")
     async def pending_email(self, info: Info) -> str | None:
         return await pending_email(self.key, info.context.ports.now())
@@ -207,6 +204,38 @@ class Account(Node):
     @strawberry.field(description="By which channels the holder hears of each topic.")
     async def notification_preferences(self) -> list[NotificationPreference]:
         return [NotificationPreference.of(preference) for preference in await preferences_of(self.key)]
+
+    @strawberry.field(description="What was closed or is being closed, newest first; at most a hundred.")
+    async def closures(self) -> list[Closure]:
+        return [Closure.of(row) for row in await closures_of(self.key)]
+
+    @strawberry.field(
+        description="What `deleteAccount` would do, product by product, or closing this one service; nothing changes. "
+        "Staff who may delete for a holder on the telephone read it too."
+    )
+    async def deletion_preview(
+        self,
+        info: Info,
+        service_account_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="One service; the whole account when left out."),
+        ] = None,
+    ) -> DeletionPreview:
+        context = info.context
+        context.admit((Role.CUSTOMER, *MAY_DELETE))
+        service_id = key_of(service_account_id, NodeKind.SERVICE_ACCOUNT) if service_account_id else None
+        if service_account_id is not None and service_id is None:
+            raise context.bad_request("errors.not_found")
+        return DeletionPreview.of(await preview(context.ports, self.row, service_id))
+
+    @strawberry.field(
+        description="All that is kept about the holder, as JSON behind a link that is good for 15 minutes, for whoever "
+        "has it. For the holder alone."
+    )
+    def data_export_url(self, info: Info) -> str:
+        context = info.context
+        context.holder()
+        return export_url(context.ports, self.key)
 
     @strawberry.field(description="What protects the account.")
     def security(self) -> Security:

@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 
+from api.domain.closures import Consequence
 from api.domain.faults import ErrorCode, Fault
 from api.domain.payments import DeclineReason
 from api.domain.texts import render
@@ -61,6 +62,19 @@ publish(
     PROCESSOR_UNAVAILABLE="The processor was not reached; nothing was charged.",
     OTHER="Anything else.",
 )
+publish(
+    Consequence,
+    "What closing costs the holder; each one that the preview lists must be acknowledged.",
+    SERVICES_STOP_NOW="The services stop at once.",
+    LAST_24H_CALLS_DEDUCTED="Calls of the last 24 hours are deducted when they are reported.",
+    AUTOPAY_TEXTPAY_TERMINATED="AutoPay or TextPay ends at once.",
+    VIDEO_SESSIONS_VOIDED="Scheduled video visits are void, without a refund.",
+    VIDEO_SUBSCRIPTIONS_CANCELLED="Monthly plans are cancelled at once, without a refund.",
+    STAMPS_FORFEITED="Remaining stamps are lost.",
+    DEBIT_NOT_REFUNDABLE="Deposits for a person in custody are theirs and do not come back.",
+    FINAL_INVOICE_MAY_FOLLOW="Direct Bill: a final invoice may follow.",
+    EMAIL_NEVER_REUSABLE="The e-mail address can never be used for an account again.",
+)
 
 
 @strawberry.interface(description="An expected failure, as data.")
@@ -107,6 +121,11 @@ class StaleError(UserError):
     changed: list[str] = strawberry.field(description='What changed meanwhile, e.g. ["address", "balance"].')
 
 
+@strawberry.type(description="Consequences that the preview lists were not acknowledged.")
+class AcknowledgementMissingError(UserError):
+    missing: list[Consequence] = strawberry.field(description="Each of them must be in `acknowledge`.")
+
+
 @strawberry.type(description="Tried too often.")
 class RateLimitedError(UserError):
     retry_after_seconds: int = strawberry.field(description="Wait this long before the next try.")
@@ -130,6 +149,7 @@ _TYPED: dict[ErrorCode, type[UserError]] = {
     ErrorCode.IDEMPOTENCY_CONFLICT: IdempotencyConflictError,
     ErrorCode.LIMIT_EXCEEDED: LimitExceededError,
     ErrorCode.STALE: StaleError,
+    ErrorCode.ACKNOWLEDGEMENT_MISSING: AcknowledgementMissingError,
     ErrorCode.RATE_LIMITED: RateLimitedError,
 }
 ERROR_TYPES: tuple[type, ...] = (GenericError, *_TYPED.values())

@@ -11,18 +11,23 @@ from api.adapters.database import read_uuid
 from api.auth.sign_ins import Viewer
 from api.domain.accounts import Role
 from api.domain.ids import NodeKind, key_of
+from api.domain.refunds import RefundStatus
 from api.schema.accounts import Account
 from api.schema.enums import publish
+from api.schema.held_funds import HeldFundsConnection
 from api.schema.pages import After, First, page_info, page_request
 from api.schema.payments import PaymentConnection
 from api.schema.reconciliation import Reconciliation
+from api.schema.refunds import RefundConnection
 from api.schema.scalars import Info, PageInfo
 from api.services.account_search import account_of, accounts_page
+from api.services.held_funds import held_funds_page
 from api.services.pages import Page, cursor_of
 from api.services.reconciliation import reconcile
+from api.services.refund_reads import refund_queue
 from api.services.unapplied_payments import unapplied_page
 
-RECONCILERS = (Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
+_MONEY_BACK = (Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
 
 publish(
     Role,
@@ -67,6 +72,32 @@ class Staff:
     name: str = strawberry.field(description="As it stands on record beside what they do.")
     roles: list[Role] = strawberry.field(description="What they may do.")
 
+    @strawberry.field(description="Everybody's refunds, newest first. For: BILLING_AGENT, COMPLIANCE, ADMIN.")
+    async def refund_queue(
+        self,
+        info: Info,
+        statuses: Annotated[
+            list[RefundStatus] | None, strawberry.argument(description="Only these; all when left out.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+    ) -> RefundConnection:
+        info.context.admit(_MONEY_BACK)
+        return RefundConnection.of(await refund_queue(statuses, page_request(first, after, None, None)))
+
+    @strawberry.field(description="What is held now, newest first. For: BILLING_AGENT, COMPLIANCE, ADMIN.")
+    async def held_funds(
+        self,
+        info: Info,
+        state: Annotated[
+            str | None, strawberry.argument(description='Of holders who live in this state, e.g. "NM"; else of all.')
+        ] = None,
+        first: First = None,
+        after: After = None,
+    ) -> HeldFundsConnection:
+        info.context.admit(_MONEY_BACK)
+        return HeldFundsConnection.of(await held_funds_page(state, page_request(first, after, None, None)))
+
     @strawberry.field(
         description="Whether all ledger accounts sum to zero, each balance equals its postings, and the processor's "
         "books of a day agree with the ledger. For: BILLING_AGENT, COMPLIANCE, ADMIN."
@@ -74,7 +105,7 @@ class Staff:
     async def reconciliation(
         self, info: Info, on: Annotated[date, strawberry.argument(description="A day of US Central time.")]
     ) -> Reconciliation:
-        info.context.admit(RECONCILERS)
+        info.context.admit(_MONEY_BACK)
         return Reconciliation.of(await reconcile(info.context.ports, on), info.context.locale)
 
     @strawberry.field(

@@ -17,6 +17,7 @@ from api.schema.calls import Call
 from api.schema.enums import publish
 from api.schema.pages import Locale, page_info
 from api.schema.payments import Payment
+from api.schema.refunds import Refund
 from api.schema.scalars import Info, Money, Node, PageInfo
 from api.services import ledger
 from api.services.pages import Page, cursor_of
@@ -48,6 +49,7 @@ class Transaction(Node):
     posted_at: datetime = strawberry.field(description="When it entered the ledger.")
     call_id: strawberry.Private[UUID | None] = None
     payment_id: strawberry.Private[UUID | None] = None
+    refund_id: strawberry.Private[UUID | None] = None
 
     @strawberry.field(description="One line for a statement.")
     def description(self, info: Info, locale: Locale = None) -> str:
@@ -64,6 +66,11 @@ class Transaction(Node):
         row = await info.context.find(NodeKind.PAYMENT, self.payment_id)
         return Payment.of(row) if row else None
 
+    @strawberry.field(description="The refund that took it or brought it back; null for everything else.")
+    async def refund(self, info: Info) -> Refund | None:
+        row = await info.context.find(NodeKind.REFUND, self.refund_id)
+        return Refund.of(row) if row else None
+
     @staticmethod
     def of(row: Row) -> Transaction:
         return Transaction(
@@ -76,6 +83,7 @@ class Transaction(Node):
             posted_at=read_time(row["posted_at"]),
             call_id=read_uuid(row["call_id"]) if row["call_id"] else None,
             payment_id=read_uuid(row["payment_id"]) if row["payment_id"] else None,
+            refund_id=ledger.refund_of(row["source_key"]),
         )
 
     @staticmethod
@@ -90,6 +98,7 @@ class Transaction(Node):
             posted_at=entry.posted_at,
             call_id=entry.call_id,
             payment_id=entry.payment_id,
+            refund_id=entry.refund_id,
         )
 
 

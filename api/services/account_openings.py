@@ -15,6 +15,7 @@ from api.models.accounts import SecurityAnswer as AnswerRow
 from api.services.activity import note
 from api.services.addresses_taken import is_staff_address
 from api.services.consents import record_consent
+from api.services.used_emails import is_used
 
 
 @transactional
@@ -57,7 +58,7 @@ async def open_account(ports: Ports, hash_of_token: str, client: str) -> bool:
     except IntegrityError:
         raise Refused(Fault(ErrorCode.TOKEN_INVALID, "errors.token_invalid", ("token",))) from None
     # An address is a customer's or a member of staff's, never both; the latter may have been made since the sign-up.
-    if await is_staff_address(row["email_key"]):
+    if await is_staff_address(row["email_key"]) or await is_used(ports, row["email_key"]):
         raise Refused(Fault(ErrorCode.TOKEN_INVALID, "errors.token_invalid", ("token",)))
     for code, kept in read_json(row["answers"]):
         await AnswerRow.create(account_id=account.id, question_code=code, answer_hash=kept)

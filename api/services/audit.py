@@ -11,6 +11,8 @@ from api.adapters.database import Row, dialect, execute, fetch, fetch_one
 
 CREDIT_NORMAL = "('PREPAID', 'STAMPS', 'DEBIT_FUNDS')"
 SHOWN_MAX = 1_000
+_ID = "cast(r.id as varchar(36))"
+_MOVES = "select credit_id as account_id, amount from legs union all select debit_id, -amount from legs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,55 @@ _CHECKS = (
              join balances b on b.service_account_id = s.service_account_id
              left join journal_entries e on e.balance_id = b.id and e.sequence between s.sequence_from and s.sequence_to
             group by s.id, s.closing, s.opening having s.closing <> s.opening + coalesce(sum(e.amount), 0)""",
+    ),
+    (
+        "refund {id}: it is {status}, but {found} of it is in transit or outstanding",
+        f"""select r.id, r.status, coalesce(sum(x.amount), 0) as found from refunds r
+             join ledger_accounts a on a.key = {_ID} and a.kind in ('REFUNDS_IN_TRANSIT', 'CHECKS_OUTSTANDING')
+             join ({_MOVES}) x on x.account_id = a.id
+            where r.status in ('COMPLETED', 'REROUTED', 'HELD', 'NOTHING_DUE')
+            group by r.id, r.status, a.kind having coalesce(sum(x.amount), 0) <> 0""",
+    ),
+    (
+        "refund {id}: its amount is {amount}, what was set aside for it is {found}",
+        f"""select r.id, r.amount, coalesce(sum(x.amount), 0) as found from refunds r
+             left join ledger_accounts a on a.key = {_ID} and a.kind = 'REFUNDS_IN_TRANSIT'
+             left join (select l.credit_id as account_id, l.amount from legs l
+                          join ledger_accounts o on o.id = l.debit_id and o.kind <> 'PROCESSOR_CLEARING'
+                        union all
+                        select l.debit_id, -l.amount from legs l
+                          join ledger_accounts o on o.id = l.credit_id and o.kind = 'REFUNDS_IN_TRANSIT') x
+               on x.account_id = a.id
+            group by r.id, r.amount, r.status
+            having coalesce(sum(x.amount), 0) <> case when r.status = 'REROUTED' then 0 else r.amount end""",
+    ),
+    (
+        "refund {id}: its amount is {amount}, its parts sum to {found}",
+        """select r.id, r.amount, coalesce(sum(p.amount), 0) as found from refunds r
+             left join refund_parts p on p.refund_id = r.id and p.status <> 'REFUSED'
+            where r.method = 'CARD' and r.status not in ('SETTLING', 'REROUTED', 'NOTHING_DUE')
+            group by r.id, r.amount having r.amount <> coalesce(sum(p.amount), 0)""",
+    ),
+    (
+        "payment {id}: it brought {amount}, but {found} goes back against it",
+        """select p.id, p.amount, sum(r.amount) as found from payments p
+             join refund_parts r on r.payment_id = p.id and r.status <> 'REFUSED'
+            group by p.id, p.amount having sum(r.amount) > p.amount""",
+    ),
+    (
+        "refund {id}: its revision is {revision}, but its timeline has {found} lines up to {last}",
+        """select r.id, r.revision, count(e.id) as found, coalesce(max(e.sequence), 0) as last from refunds r
+             left join refund_events e on e.refund_id = r.id
+            group by r.id, r.revision
+            having r.revision <> count(e.id) or r.revision <> coalesce(max(e.sequence), 0)""",
+    ),
+    (
+        "held funds {id}: they are {state} and {amount}, the books hold {found}",
+        f"""select r.id, r.state, r.amount, coalesce(sum(x.amount), 0) as found from held_funds r
+             left join ledger_accounts a on a.key = {_ID} and a.kind = 'HELD_FUNDS'
+             left join ({_MOVES}) x on x.account_id = a.id
+            group by r.id, r.state, r.amount
+            having coalesce(sum(x.amount), 0) <> case when r.state = 'HELD' then r.amount else 0 end""",
     ),
     (
         "account {id}: its event number is {event_number}, its last event is {found}",

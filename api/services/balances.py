@@ -132,6 +132,8 @@ def read_change(event: dict[str, Any]) -> Change:
             posted_at=read_time(entry["posted_at"]),
             call_id=entry["call_id"] and UUID(entry["call_id"]),
             payment_id=entry["payment_id"] and UUID(entry["payment_id"]),
+            # Events from before there were refunds do not name one.
+            refund_id=UUID(entry["refund_id"]) if entry.get("refund_id") else None,
         ),
         balance.changed_at,
     )

@@ -26,6 +26,7 @@ from api.domain.ledger import (
 )
 from api.domain.money import affordable_seconds, call_cost_cents
 from api.domain.service_accounts import Product
+from api.services.closure_calls import deducts_calls
 from api.services.holds import end_hold, extend_hold, find_hold, place_hold
 from api.services.ledger import OPERATOR, Balance, lock_balance, post, save
 from api.services.pages import Page, PageRequest, newest_first
@@ -123,7 +124,7 @@ async def _further(ports: Ports, call: Row, balance: Balance | None, ask: Ask) -
     row_id, now, seconds = read_uuid(call["id"]), ports.now(), 0
     rate = Decimal(call["rate_per_minute"])
     hold = await find_hold(row_id)
-    if hold is not None and hold.state is HoldState.PENDING:
+    if hold is not None and hold.state is HoldState.PENDING and await _is_open(balance.service_account_id):
         # The whole call's minutes are priced together, since its charge is rounded once.
         minutes_before = affordable_seconds(rate, hold.amount, SEGMENT_MINUTES * (call["segment"] + 1)) // 60
         minutes_max = minutes_before + SEGMENT_MINUTES
@@ -205,6 +206,8 @@ async def _charge(balance: Balance, row_id: UUID, source_key: str, report: Repor
     pending = hold if hold is not None and hold.state is HoldState.PENDING else None
     cost = call_cost_cents(report.rate_per_minute, report.duration_seconds)
     charged, lost = charge_split(cost, _room(balance), balance.held, pending.amount if pending else 0)
+    if not await deducts_calls(balance.service_account_id, now):
+        charged, lost = 0, cost
     if pending is not None:
         state = HoldState.POSTED if cost else HoldState.VOIDED
         balance = await end_hold(balance, HoldKind.CALL, pending, state, now)

@@ -26,6 +26,7 @@ from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, P
 from api.services import due_work
 from api.services.holds import end_hold, find_hold, place_hold
 from api.services.ledger import Balance, lock_balance, save
+from api.services.open_accounts import lock_open_account
 from api.services.payment_effects import after_payment, post_payment
 
 WORK_KIND = "payment"
@@ -82,6 +83,9 @@ async def begin(ports: Ports, intent: Intent, balance: Balance | None) -> Row:
 
     Raises Refused with NOT_FOUND where the card was removed meanwhile.
     """
+    if intent.account_id is not None:
+        # No card is charged for an account that is being deleted, whatever it would be for.
+        await lock_open_account(intent.account_id)
     now, lines = ports.now(), list(intent.lines)
     amount = principal_of(lines)
     # The row's lock decides between this and a removal: what was removed before is not charged after.

@@ -24,6 +24,7 @@ from api.services.notices import note_and_notify
 from api.services.proofs import Proof, lock_proven, prove_password
 from api.services.reset_ends import end_resets
 from api.services.sign_ins import end_other_sign_ins, end_sign_ins
+from api.services.used_emails import is_used, mail_why_not, used_locale
 
 _INVALID = Fault(ErrorCode.TOKEN_INVALID, "errors.token_invalid", ("token",))
 
@@ -67,7 +68,7 @@ async def confirm_email(ports: Ports, hash_of_token: str, client: str, viewer: V
     if read_time(row["expires_at"]) <= now:
         raise Refused(Fault(ErrorCode.TOKEN_EXPIRED, "errors.token_expired", ("token",)))
     await take_back(ports, Limit.LINKS_PER_CLIENT, client)
-    await _move(now, account, row)
+    await _move(ports, account, row)
     await move_guesses(ports, account["email_key"], row["email_key"])
     channel = Channel.WEB
     account_id = read_uuid(account["id"])
@@ -124,7 +125,11 @@ async def _wait_for_link(ports: Ports, proof: Proof, email: Email) -> None:
         " union all select email, locale from staff_members where email_key = $1",
         email.key,
     )
+    used = await used_locale(ports, email.key)
     if await limit_fault(ports, Limit.MAILS_PER_EMAIL, email.key) is not None:
+        return
+    if used is not None:
+        await mail_why_not(ports, email.address, used, change_id)
         return
     if owner is not None:
         key = f"email-owned-{change_id}"
@@ -137,17 +142,17 @@ async def _wait_for_link(ports: Ports, proof: Proof, email: Email) -> None:
     )  # fmt: skip
 
 
-async def _move(now: datetime, account: Row, change: Row) -> None:
+async def _move(ports: Ports, account: Row, change: Row) -> None:
     """Give the account its new address, and end what waits at either: sign-ups there, resets here."""
     try:
         await execute(
             "update accounts set email = $1, email_key = $2, email_verified_at = $3 where id = $4",
-            change["email"], change["email_key"], now, read_uuid(account["id"]),
+            change["email"], change["email_key"], ports.now(), read_uuid(account["id"]),
         )  # fmt: skip
     except IntegrityError:
         raise Refused(_INVALID) from None
     # An address is a customer's or a member of staff's, never both; the latter may have been made since it was asked.
-    if await is_staff_address(change["email_key"]):
+    if await is_staff_address(change["email_key"]) or await is_used(ports, change["email_key"]):
         raise Refused(_INVALID)
     await execute("delete from pending_sign_ups where email_key = $1", change["email_key"])
     await end_resets(read_uuid(account["id"]))

@@ -9,6 +9,7 @@ from api.adapters.database import Row, fetch, read_uuid
 from api.domain.ids import NodeKind
 from api.services.incarcerated_people import PEOPLE
 from api.services.plans import PLANS, SUBSCRIPTIONS
+from api.services.refund_states import WITH_CARD
 
 _OWNED = {
     NodeKind.ACCOUNT: "select t.* from accounts t where t.id = $1",
@@ -28,7 +29,10 @@ _OWNED = {
     NodeKind.INVOICE: "select t.* from invoices t where t.account_id = $1",
     NodeKind.STATEMENT: "select t.* from statements t where t.account_id = $1",
     NodeKind.ACTIVITY: "select t.* from activity t where t.account_id = $1",
+    NodeKind.REFUND: f"{WITH_CARD} where t.account_id = $1",
+    NodeKind.HELD_FUNDS: "select t.* from held_funds t where t.account_id = $1",
     NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
+    NodeKind.CLOSURE: "select t.* from closures t where t.account_id = $1",
     # Nobody is listed: a person is found by those who have paid into an account for them.
     NodeKind.INCARCERATED_PERSON: f"{PEOPLE} join (select distinct incarcerated_person_id as id from service_accounts"
     " where account_id = $1) t on t.id = p.id where 1 = 1",

@@ -57,10 +57,11 @@ class Linked(NamedTuple):
 async def linked_invoice(ports: Ports, link: str) -> Linked | None:
     """Return what a link shows, or None when it is none."""
     invoice_id = read_named_token(ports.secrets, LINK, link)
-    return await _as_it_stands(invoice_id) if invoice_id else None
+    return await as_it_stands(invoice_id) if invoice_id else None
 
 
-async def _as_it_stands(invoice_id: UUID) -> Linked | None:
+async def as_it_stands(invoice_id: UUID) -> Linked | None:
+    """Return an invoice as its link shows it, or None where there is none."""
     invoice = await fetch_one("select * from invoices where id = $1", invoice_id)
     payment = await fetch_one(
         "select * from payments where invoice_id = $1 order by case when status in ($2, $3) then 0 else 1 end, id desc"
@@ -91,7 +92,7 @@ async def pay_by_link(ports: Ports, order: LinkOrder) -> Linked:
         payment = await charges.send(ports, payment, charges.CardOf(str(invoice_id), card), order.return_url)
         if was_declined(payment):
             await count_declines(ports, card_tries(client=order.client, link=str(invoice_id)))
-    shown = await _as_it_stands(invoice_id)
+    shown = await as_it_stands(invoice_id)
     assert shown is not None, "invoices are never deleted"
     faults = tuple(replace(fault, path=("providerToken",)) for fault in decline_faults(payment))
     return Linked(shown.invoice, payment, not is_new, faults)

@@ -36,6 +36,7 @@ class Entry:
     posted_at: datetime
     call_id: UUID | None = None
     payment_id: UUID | None = None
+    refund_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,10 @@ async def post(
             unbilled=balance.unbilled + effect_on_unbilled,
             sequence=balance.sequence + 1,
         )
-        entry = Entry(entry_id, kind, balance.sequence, effect, balance.posted, occurred_at, now, call_id, payment_id)
+        entry = Entry(
+            entry_id, kind, balance.sequence, effect, balance.posted, occurred_at, now, call_id, payment_id,
+            refund_of(source_key),
+        )  # fmt: skip
     await execute(
         "insert into journal_entries (id, source_key, kind, balance_id, sequence, amount, balance_after, call_id,"
         " payment_id, occurred_at, posted_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
@@ -139,6 +143,12 @@ async def post(
             written = await _write_leg(entry_id, leg)
             assert written
     return balance, entry
+
+
+def refund_of(source_key: str) -> UUID | None:
+    """Return the refund that an entry belongs to, by its source; None for every other one."""
+    kind, _, rest = source_key.partition(":")
+    return UUID(rest.partition(":")[0]) if kind == "refund" else None
 
 
 async def save(balance: Balance, now: datetime, cause: UpdateCause, entry: Entry | None = None) -> Balance:
@@ -188,6 +198,7 @@ def balance_body(balance: Balance, cause: UpdateCause, entry: Entry | None) -> d
             "posted_at": entry.posted_at.isoformat(),
             "call_id": entry.call_id and str(entry.call_id),
             "payment_id": entry.payment_id and str(entry.payment_id),
+            "refund_id": entry.refund_id and str(entry.refund_id),
         },
     }  # fmt: skip
 

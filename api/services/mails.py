@@ -17,11 +17,12 @@ from api.domain.contact import contact_lines
 from api.domain.texts import render
 from api.services.due_work import FAILURES_MAX, Claim, backoff, complete, enqueue, give_back
 from api.services.named_links import named_token
+from api.services.receipts import receipt_token
 
 KIND = "mail"
 _NAME_LENGTH_MAX = 40
 # What each purpose's link is called on the page that it leads to.
-_QUERIES = {"verify": "token", "invoice": "link"}
+_QUERIES = {"verify": "token", "closure": "receipt", "invoice": "link"}
 # Links that name what they are of, since no table keeps their hash.
 _NAMED = frozenset({"invoice"})
 
@@ -34,6 +35,8 @@ class Link(NamedTuple):
 
     def token(self, ports: Ports) -> str:
         """Return the link's token, the same at each call."""
+        if self.purpose == "closure":
+            return receipt_token(ports, UUID(self.parts[0]))
         if self.purpose in _NAMED:
             return named_token(ports.secrets, self.purpose, UUID(self.parts[0]))
         return ports.secrets.token(self.purpose, *self.parts)

@@ -13,11 +13,12 @@ from api.adapters.ports import Ports
 from api.domain.charge_lines import Line, LineKind
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.payments import PaymentChannel, PaymentPurpose, PaymentStatus
+from api.services import closure_payments
 from api.services.card_tries import note_decline
 from api.services.invoices import pay_off
 from api.services.ledger import OPERATOR, Balance, post, save
+from api.services.payment_receipts import queue_receipt
 from api.services.plans import begin_subscription
-from api.services.receipts import queue_receipt
 from api.services.top_up_outcomes import after_top_up
 
 LedgerKey = tuple[LedgerKind, str]
@@ -94,11 +95,15 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     """Do what else follows from a payment that has just succeeded or failed, within the same transaction."""
     await after_top_up(ports, payment, balance)
     await note_decline(ports, payment)
-    if payment["status"] != PaymentStatus.SUCCEEDED.value:
-        return
+    if payment["status"] == PaymentStatus.SUCCEEDED.value:
+        await _after_success(ports, payment)
+        await queue_receipt(ports, payment, balance)
+    await closure_payments.after_payment(ports, payment, balance)
+
+
+async def _after_success(ports: Ports, payment: Row) -> None:
     if payment["purpose"] == PaymentPurpose.PAY_INVOICE.value:
         first = read_uuid(payment["invoice_id"]) if payment["invoice_id"] else None
         await pay_off(ports, read_uuid(payment["service_account_id"]), payment["amount"], first)
     if payment["plan_id"]:
         await begin_subscription(ports, payment)
-    await queue_receipt(ports, payment, balance)

@@ -16,6 +16,7 @@ from api.domain.faults import Fault, refuse_if
 from api.domain.plain_text import tidy
 from api.domain.sign_ups import locale_faults, name_faults, phone_faults
 from api.services.activity import note
+from api.services.open_accounts import lock_open_account
 
 
 class ProfileChanges(NamedTuple):
@@ -71,7 +72,8 @@ def _columns(changes: ProfileChanges) -> dict[str, dict[str, str | None]]:
 
 @transactional
 async def _update(ports: Ports, account_id: UUID, channel: Channel, wanted: dict[str, dict[str, str | None]]) -> Row:
-    account = await fetch_one("select * from accounts where id = $1 for update", account_id)
+    await lock_open_account(account_id)
+    account = await fetch_one("select * from accounts where id = $1", account_id)
     assert account is not None
     changed: dict[str, str | int | None] = {}
     for action, columns in wanted.items():

@@ -1,40 +1,40 @@
-"""Receipts: a mail for each payment that succeeded, once, under a message id that comes from the payment."""
+"""Receipts: the token that follows a closing when the login is gone (rule 21).
+
+It names the closing and proves itself by a key, so nothing of it is kept, and a replay shows it again.
+"""
 
 from __future__ import annotations
 
-from api.adapters.database import Row, fetch_one, read_uuid
+import hmac
+from base64 import urlsafe_b64encode
+from uuid import UUID
+
+from api.adapters.database import Row, fetch_one
 from api.adapters.ports import Ports
-from api.domain.money import format_money
-from api.domain.notifications import NotificationTopic
-from api.domain.texts import render
-from api.services.ledger import Balance
-from api.services.mails import mailable_time
-from api.services.notifications import notify
+
+_PURPOSE = "closure"
+_LENGTH_MAX = 200
 
 
-async def queue_receipt(ports: Ports, payment: Row, balance: Balance | None) -> None:
-    """Mail the holder a receipt within the transaction under way; a repeat sends nothing.
+def receipt_token(ports: Ports, closure_id: UUID) -> str:
+    """Return the receipt of a closing, the same at each call while the key is."""
+    return f"{closure_id.hex}.{ports.secrets.token(_PURPOSE, str(closure_id))}"
 
-    A payment by an invoice's link is of nobody's account; its receipt goes to whose service it was paid for.
-    """
-    account_id = read_uuid(payment["account_id"]) if payment["account_id"] else balance and balance.account_id
-    account = await fetch_one("select * from accounts where id = $1 and status = 'ACTIVE'", account_id)
-    if account is None:
-        return
-    locale = account["locale"]
-    channel, purpose = (payment[name].lower() for name in ("channel", "purpose"))
-    await notify(
-        ports,
-        account,
-        NotificationTopic.PAYMENT,
-        "receipts.payment",
-        key=f"receipt-{read_uuid(payment['id'])}",
-        params={
-            "amount": format_money(payment["amount"], locale),
-            "total": format_money(payment["total"], locale),
-            "purpose": render(locale, f"receipts.purpose_{purpose}"),
-            "channel": render(locale, f"receipts.channel_{channel}"),
-            "at": mailable_time(ports.now()),
-            "reference": payment["external_reference"] or str(read_uuid(payment["id"])),
-        },
-    )
+
+async def closure_of_receipt(ports: Ports, token: str) -> Row | None:
+    """Return the closing that a receipt belongs to, also one made by the key that is being rotated out; else None."""
+    name, _, proof = token.partition(".")
+    if len(token) > _LENGTH_MAX or not token.isascii() or len(name) != 32:
+        return None
+    try:
+        closure_id = UUID(hex=name)
+    except ValueError:
+        return None
+    good = [_text(digest) for digest in ports.secrets.digests(_PURPOSE, str(closure_id))]
+    if not any(hmac.compare_digest(proof, one) for one in good):
+        return None
+    return await fetch_one("select * from closures where id = $1", closure_id)
+
+
+def _text(digest: bytes) -> str:
+    return urlsafe_b64encode(digest).decode().rstrip("=")

@@ -34,6 +34,7 @@ from api.services.notices import note_and_notify
 from api.services.reset_ends import end_resets
 from api.services.sign_ins import end_sign_ins
 from api.services.sign_ups import KEPT, question_codes
+from api.services.used_emails import mail_why_not, used_locale
 
 _PURPOSE = "password-reset"
 _WRONG_NUMBER = Fault(ErrorCode.TOKEN_INVALID, "recovery.number_wrong", ("code",))
@@ -149,6 +150,7 @@ async def _begin(ports: Ports, email: Email) -> None:
         " order by created_at desc, id desc limit 1",
         email.key, now - KEPT,
     )  # fmt: skip
+    used = await used_locale(ports, email.key)
     reset_id = uuid7()
     number = _number(reset_id)
     await execute("update password_resets set live_subject = null where live_subject = $1", subject)
@@ -168,6 +170,8 @@ async def _begin(ports: Ports, email: Email) -> None:
             ports, "recovery.number", to=account["email"], locale=account["locale"], key=key, params=params,
             number=number,
         )  # fmt: skip
+    elif used is not None:
+        await mail_why_not(ports, email.address, used, reset_id)
     elif waiting is not None:
         await queue_mail(
             ports, "recovery.unconfirmed", to=waiting["email"], locale=waiting["locale"], key=key, params=params

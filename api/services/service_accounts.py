@@ -18,6 +18,7 @@ from api.domain.service_account_data import service_account_data
 from api.domain.service_accounts import HAS_PHONES, NUMBER_DIGITS, Product, printed_number
 from api.services.idempotency import claim_key
 from api.services.ledger import Balance, balance_body, open_ledger_account
+from api.services.open_accounts import lock_open_account
 from api.services.outbox import tell
 from api.services.phones import insert_phone, phone_taken, read_phone
 
@@ -52,6 +53,7 @@ async def open_service(
         row = await find_service(account_id, claimed.result_id)
         assert row is not None
         return row, True
+    await lock_open_account(account_id)
     await _refuse_person(person_id)
     open_key = f"{account_id}:{product.value}" + (f":{person_id}" if person_id else "")
     if await fetch_one("select id from service_accounts where open_key = $1", open_key):

@@ -31,6 +31,7 @@ from api.domain.sign_ups import (
     security_answers_faults,
 )
 from api.services.mails import Link, mailable_name, mailable_time, queue_mail, queue_no_mail
+from api.services.used_emails import mail_why_not, used_locale
 
 LINK_LIFETIME = timedelta(hours=24)
 WAITING_MAX = 5
@@ -117,7 +118,7 @@ async def resend(ports: Ports, email: str, *, client_address: str) -> None:
     await count_try(ports, (Limit.RESENDS_PER_CLIENT, client_of(client_address)))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
     assert address is not None
-    await _renew_links(ports, address.key)
+    await _renew_links(ports, address)
 
 
 async def question_codes(account_id: UUID) -> list[str]:
@@ -172,6 +173,7 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         " union all select email, locale from staff_members where email_key = $1",
         email.key,
     )
+    used = await used_locale(ports, email.key)
     waiting = await fetch(
         "select id from pending_sign_ups where email_key = $1 order by created_at desc, id desc", email.key
     )
@@ -181,7 +183,7 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
     link = _link(pending_id, 1)
     # A taken address waits like a free one: whoever signs in with the password chosen here, or asks for a new link,
     # must not learn by the answer or its time which of them it is. No more is kept of it than that takes.
-    kept = hashed if owner is None else hashed._replace(passcode_hash="", answers=[], profile={})
+    kept = hashed if owner is None and used is None else hashed._replace(passcode_hash="", answers=[], profile={})
     await execute(
         "insert into pending_sign_ups (id, email, email_key, password_hash, passcode_hash, answers, profile, locale,"
         " terms_version, link_number, token_hash, created_at, expires_at)"
@@ -190,6 +192,10 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         json.dumps(kept.profile), kept.locale, kept.terms_version, token_hash(link.token(ports)), now,
         now + LINK_LIFETIME,
     )  # fmt: skip
+    if used is not None:
+        # Also while the account is being deleted: it is its owner's no more.
+        await mail_why_not(ports, email.address, used, pending_id)
+        return
     if owner is not None:
         params = {"tried_at": mailable_time(now)}
         key = f"email-taken-{pending_id}"
@@ -199,8 +205,9 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
 
 
 @transactional
-async def _renew_links(ports: Ports, email_key: str) -> None:
-    now = ports.now()
+async def _renew_links(ports: Ports, email: Email) -> None:
+    now, email_key = ports.now(), email.key
+    used = await used_locale(ports, email_key)
     waiting = await fetch(
         "select id, email, locale, profile, link_number, created_at from pending_sign_ups"
         " where email_key = $1 and expires_at > $2 order by id for update",
@@ -219,13 +226,15 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
             number, token_hash(link.token(ports)), now + LINK_LIFETIME, pending_id,
         )  # fmt: skip
         profile = read_json(row["profile"]) if row else None
-        if row is None or not profile:
+        if row is not None and profile:
+            first_name, created_at = profile["first_name"], read_time(row["created_at"])
+            await _mail_link(ports, link, row["email"], row["locale"], first_name, created_at)
+        elif used is not None:
+            await mail_why_not(ports, email.address, used, pending_id)
+            return
+        else:
             # Nobody gets the link of a sign-up at a taken address.
             await queue_no_mail(ports, f"verify-{pending_id}-{number}")
-        else:
-            await _mail_link(
-                ports, link, row["email"], row["locale"], profile["first_name"], read_time(row["created_at"])
-            )
 
 
 def _link(pending_id: UUID, number: int) -> Link:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from uuid import UUID
 
@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.adapters.business_days import is_business_day
+from api.domain.days import day_of, start_of
 from api.domain.payments import PaymentChannel
+from api.domain.refund_data import refund_data
 from api.domain.refunds import (
     FINAL,
     REFUND_MOVES,
@@ -126,3 +128,30 @@ def test_an_amount_is_spread_over_charges_and_nothing_is_lost(amount: int, lefts
     # Newest first: no later charge is touched before an earlier one is used up.
     assert [part.payment_id for part in parts] == [c.payment_id for c in charges if c.left][: len(parts)]
     assert all(part.left == left_of[part.payment_id] for part in parts[:-1])
+
+
+def test_the_shipped_windows_are_those_of_the_rule() -> None:
+    data = refund_data()
+
+    assert (data.card_business_days, data.check_days, data.check_stale_days) == ((2, 3), (14, 21), 180)
+
+
+@given(
+    st.integers(0, 18 * 365 * 24 * 3600).map(
+        lambda seconds: datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    )
+)
+def test_a_day_of_central_time_begins_and_ends_within_itself(at: datetime) -> None:
+    day = day_of(at)
+
+    assert start_of(day) <= at < start_of(day + timedelta(days=1))
+
+
+@given(days)
+def test_a_window_asked_for_on_any_day_has_its_days_in_order_and_ends_on_a_business_day(day: date) -> None:
+    card = card_window(day, *refund_data().card_business_days, is_business_day)
+
+    assert day < card.earliest < card.latest
+    assert is_business_day(card.earliest)
+    assert is_business_day(card.latest)
+    assert (card.latest - day).days <= 7

@@ -12,6 +12,7 @@ from tests import factories
 from tests.factories import Holder
 from tests.flows.conftest import Service
 from tests.flows.money import authorize, pay, record
+from tests.flows.money_back import held, paid, refunded
 from tests.flows.paying import fee, opened, person, place, quote_for, service_id
 
 pytestmark = pytest.mark.rule("12")
@@ -36,12 +37,20 @@ PLANTED = {
     "stamps, its legs issue": "update payments set stamps = stamps + 5 where stamps is not null",
     "into that person's funds": "update ledger_accounts set key = 'somebody' where kind = 'DEBIT_FUNDS'",
     "its entry says": "update calls set cost = cost + 1 where cost is not null",
+    "in transit or outstanding": "update refunds set status = 'COMPLETED' where status = 'CALCULATED'",
+    "was set aside for it": "update refunds set amount = amount + 1 where status = 'HELD'",
+    "its parts sum to": "update refund_parts set status = 'REFUSED'",
+    "goes back against it": "update refund_parts set amount = 1000000",
+    "but its timeline has": "update refunds set revision = revision + 1 where status = 'HELD'",
+    "the books hold": "update held_funds set state = 'CLAIMED'",
     "its event number is": "update accounts set event_number = event_number - 1",
 }
 
 
 async def journey(service: Service) -> None:
-    """Leave one of everything: a success, a decline, a payment and a call under way, a call that was charged."""
+    """Leave one of everything: a success, a decline, a payment and a call under way, a call that was charged; and of
+    others a refund to a card, a check that waits, and one that came back.
+    """
     ann = await factories.holder(service)
     opened, key = await ann.advance_connect(500), await factories.switch_key(service)
     for token in ("tok_visa", "tok_declined", "tok_3ds"):
@@ -49,6 +58,12 @@ async def journey(service: Service) -> None:
     await authorize(service, key, opened.phone)
     await record(service, key, opened.phone, 60)
     await authorize(service, key, opened.phone, "under way")
+    ben, cora = await factories.holder(service, "ben@mail.test"), await factories.holder(service, "cora@mail.test")
+    refunding = await ben.advance_connect(300)
+    await paid(service, ben, refunding, "25.00", await ben.card())
+    await refunded(service, ben, refunding)
+    await service.work()
+    await held(service, cora)
     await for_others(service, ann)
 
 
@@ -83,7 +98,7 @@ async def test_a_journey_leaves_no_difference(service: Service) -> None:
     found = await audit()
 
     assert found.differences == ()
-    assert (found.balances, found.entries, found.holds) == (2, 5, 2)
+    assert (found.balances, found.entries, found.holds) == (4, 12, 2)
 
 
 async def test_an_empty_database_has_no_difference(service: Service) -> None:

@@ -37,6 +37,7 @@ from api.services import demo
 from api.services.staff import insert_staff
 from tests.factories import Holder, holder
 from tests.flows.conftest import Service
+from tests.flows.money_back import held, refunded
 
 SCHEMA = build_schema()._schema
 REFUSALS = {"UNAUTHENTICATED", "FORBIDDEN"}
@@ -48,6 +49,8 @@ TABLES = {
     NodeKind.BALANCE: "balances", NodeKind.PHONE: "account_phones", NodeKind.TRANSACTION: "journal_entries",
     NodeKind.CALL: "calls", NodeKind.PAYMENT_METHOD: "payment_methods", NodeKind.QUOTE: "quotes",
     NodeKind.PAYMENT: "payments", NodeKind.SUBSCRIPTION: "plan_subscriptions",
+    NodeKind.CLOSURE: "closures", NodeKind.REFUND: "refunds",
+    NodeKind.HELD_FUNDS: "held_funds",
 }  # fmt: skip
 
 
@@ -155,7 +158,8 @@ async def callers(service: Service) -> dict[Role | None, str | None]:
     """Return a token for each role; None is signed out, and has none."""
     tokens: dict[Role | None, str | None] = {None: None}
     somebody = await holder(service)
-    await somebody.advance_connect()
+    # A refund, so that the stream of refunds has a first event.
+    await refunded(service, somebody, await somebody.advance_connect(500))
     kept = await service.passwords.hash_password("nobody types this one 7")
     await execute("update accounts set password_hash = $1", kept)
     tokens[Role.CUSTOMER] = somebody.token
@@ -206,9 +210,11 @@ async def test_what_is_somebody_elses_is_answered_like_what_does_not_exist(servi
     await demo.fill_empty_database(service.ports, service.passwords)
     mine: Holder = await holder(service)
     await mine.advance_connect()
+    await held(service, await holder(service, "ben@mail.test"))
     switch = await make_key(service.ports.now(), "swept", Role.PHONE_SWITCH)
     theirs_by_kind = [pair async for pair in _theirs(mine)]
-    assert {kind for kind, _ in theirs_by_kind} >= {NodeKind.ACCOUNT, NodeKind.SERVICE_ACCOUNT, NodeKind.PAYMENT}
+    found = {kind for kind, _ in theirs_by_kind}
+    assert found >= {NodeKind.ACCOUNT, NodeKind.SERVICE_ACCOUNT, NodeKind.PAYMENT, NodeKind.HELD_FUNDS}
     wrong = {}
 
     for root in (root for root in ROOTS if any(_takes_ids(argument.type) for argument in root.field.args.values())):

@@ -1,0 +1,64 @@
+"""Mails about a closing, and what of it is noted among the account's activity (rule 27a)."""
+
+from __future__ import annotations
+
+from api.adapters.database import Row, fetch_one, read_time, read_uuid
+from api.adapters.ports import Ports
+from api.domain.accounts import Channel
+from api.domain.closures import ClosureKind
+from api.domain.texts import render
+from api.services.activity import HOLDER, note
+from api.services.mails import Link, mailable_time, queue_mail
+
+_ACTIONS = {
+    ClosureKind.DELETE_ACCOUNT: "account_deletion_asked",
+    ClosureKind.CLOSE_SERVICE: "service_closing_asked",
+    ClosureKind.INACTIVITY: "service_closing_asked",
+}
+DELETED = "account_deleted"
+
+
+async def tell_request(ports: Ports, account: Row, closure: Row, channel: Channel, staff_name: str | None) -> None:
+    """Mail the receipt to the address that serves the closing, and note the request among the account's activity.
+
+    Where that is another address, the account's own is told too: whoever took the account over could name theirs.
+    """
+    kind, closure_id = ClosureKind(closure["kind"]), read_uuid(closure["id"])
+    await note(
+        ports, read_uuid(account["id"]), _ACTIONS[kind], channel=channel,
+        actor=f"staff: {staff_name}"[:80] if staff_name else HOLDER,
+    )  # fmt: skip
+    template = f"closures.{kind.value.lower()}"
+    params = {"at": mailable_time(read_time(closure["requested_at"])), "service": await _service(closure)}
+    link = Link("closure", (str(closure_id),))
+    await queue_mail(
+        ports, template, to=closure["contact_email"], locale=closure["locale"], key=f"closing-{closure_id}",
+        params=params, link=link,
+    )  # fmt: skip
+    if closure["contact_email"] != account["email"]:
+        await queue_mail(
+            ports, "closures.elsewhere", to=account["email"], locale=account["locale"],
+            key=f"closing-elsewhere-{closure_id}", params={"at": params["at"]},
+        )  # fmt: skip
+
+
+async def tell_end(ports: Ports, closure: Row) -> None:
+    """Mail that a closing is over, and note a deletion on record."""
+    closure_id = read_uuid(closure["id"])
+    if closure["kind"] == ClosureKind.DELETE_ACCOUNT.value:
+        await note(ports, read_uuid(closure["account_id"]), DELETED, channel=Channel.SYSTEM, actor="system")
+    if closure["contact_email"]:
+        await queue_mail(
+            ports, f"closures.{closure['kind'].lower()}_over", to=closure["contact_email"], locale=closure["locale"],
+            key=f"closing-over-{closure_id}",
+            params={"at": mailable_time(ports.now()), "service": await _service(closure)},
+            link=Link("closure", (str(closure_id),)),
+        )  # fmt: skip
+
+
+async def _service(closure: Row) -> str:
+    """Return the service that is closed, as a mail names it; a deletion closes all, and its mails name none."""
+    row = await fetch_one(
+        "select product from closed_services where closure_id = $1 order by id limit 1", read_uuid(closure["id"])
+    )
+    return render(closure["locale"], f"closures.product_{row['product'].lower()}") if row else ""

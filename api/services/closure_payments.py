@@ -1,0 +1,74 @@
+"""Payments that were under way when their service was closed: posted as ever, then given back (rule 21)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
+from api.adapters.ports import Ports
+from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
+from api.domain.payments import PaymentPurpose, PaymentStatus
+from api.services import closure_refunds
+from api.services.closure_states import look
+from api.services.ledger import OPERATOR, Balance, post, save
+
+
+async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> None:
+    """Do what follows for a closing from a payment that has just succeeded or failed, under its balance's lock.
+
+    Before the amount is fixed the money joins the refund; after that it becomes a refund of its own. Stamps are lost
+    as the others were, and a deposit is the person's in custody, as ever.
+    """
+    if payment["plan_id"] is not None and payment["account_id"] is not None:
+        await _end_plan(ports, payment)
+    if payment["service_account_id"] is None:
+        return
+    service_id = read_uuid(payment["service_account_id"])
+    closed = await fetch_one(
+        "select s.closure_id, s.settled_at from closed_services s join closures c on c.id = s.closure_id"
+        " where s.service_account_id = $1 and c.status <> 'WITHDRAWN' order by c.requested_at desc limit 1",
+        service_id,
+    )
+    if closed is None:
+        return
+    closure_id = read_uuid(closed["closure_id"])
+    if payment["status"] == PaymentStatus.SUCCEEDED.value and closed["settled_at"] is not None and balance is not None:
+        await _give_back(ports, closure_id, payment, balance)
+    await look(ports, closure_id)
+
+
+async def _end_plan(ports: Ports, payment: Row) -> None:
+    """End a plan that was paid while its account was being deleted, as the others were: it is not refunded either."""
+    await execute(
+        "update plan_subscriptions set status = 'CANCELLED_BY_CLOSURE', renews_at = null, access_until = $1,"
+        " live_key = null where account_id = $2 and live_key is not null"
+        " and account_id in (select id from accounts where status in ('CLOSING', 'DELETED'))",
+        ports.now(), read_uuid(payment["account_id"]),
+    )  # fmt: skip
+
+
+async def _give_back(ports: Ports, closure_id: UUID, payment: Row, balance: Balance) -> None:
+    purpose = PaymentPurpose(payment["purpose"])
+    if purpose is PaymentPurpose.BUY_STAMPS:
+        await _lose_stamps(ports, closure_id, payment, balance)
+    elif purpose is PaymentPurpose.FUND_ADVANCE_CONNECT:
+        closure = await fetch_one("select * from closures where id = $1", closure_id)
+        service = await fetch_one("select * from service_accounts where id = $1", balance.service_account_id)
+        account = await fetch_one("select * from accounts where id = $1", balance.account_id)
+        assert closure is not None
+        assert service is not None
+        assert account is not None
+        origin = f"closure:{closure_id}:payment:{read_uuid(payment['id'])}"
+        await closure_refunds.begin(ports, closure, account, service, origin=origin)
+        await closure_refunds.fix(ports, closure_id, balance.service_account_id, balance)
+
+
+async def _lose_stamps(ports: Ports, closure_id: UUID, payment: Row, balance: Balance) -> None:
+    now, own = ports.now(), (LedgerKind.STAMPS, str(balance.service_account_id))
+    leg = Leg(own, (LedgerKind.STAMPS_ISSUED, OPERATOR), balance.posted, Unit.STAMP)
+    moved, entry = await post(
+        f"closure:{closure_id}:stamps:{read_uuid(payment['id'])}", [leg], now=now,
+        occurred_at=read_time(payment["created_at"]), balance=balance, own=own, kind=TransactionKind.WRITE_OFF,
+    )  # fmt: skip
+    assert moved is not None
+    await save(moved, now, UpdateCause.CLOSURE, entry)

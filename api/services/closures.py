@@ -1,0 +1,259 @@
+"""Closing: deleting an account, or closing one service of it, in one transaction under all its balances' locks.
+
+Holder and staff, web, app and telephone take this one way (rule 20). What was shown in the preview is what happens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from api.adapters.database import Raced, Row, execute, fetch_one, read_uuid, transactional
+from api.adapters.ports import Ports
+from api.auth.emails import email_faults, normalise_email
+from api.auth.proofs import require_fresh
+from api.auth.sign_ins import EndedSignIn, Viewer
+from api.domain.accounts import AccountStatus, Channel
+from api.domain.closing_data import closing_data
+from api.domain.closures import ClosureKind, ClosureStatus, Consequence, Open, status_of
+from api.domain.days import day_of
+from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
+from api.domain.refunds import days_window
+from api.domain.service_accounts import Product
+from api.services import closure_cancels, closure_ends, closure_mails, closure_refunds, due_work
+from api.services.closure_facts import Facts, balances_of, open_services, read_facts
+from api.services.closure_previews import closed_or_nobodys
+from api.services.closure_states import look, tell_closure
+from api.services.closure_tokens import Seen, read_token
+from api.services.idempotency import claim_key, find_result
+from api.services.receipts import receipt_token
+
+CALLS_WORK = "closing-calls"
+DELETE_ACCOUNT = "deleteAccount"
+CLOSE_SERVICE = "closeServiceAccount"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was asked for. `service_account_id` is None for a deletion of the account."""
+
+    service_account_id: UUID | None
+    preview_token: str
+    acknowledge: tuple[Consequence, ...]
+    address_revision: int
+    contact_email: str | None
+    idempotency_key: str
+
+    def facts(self) -> dict[str, Any]:
+        """Return what must be the same upon a replay."""
+        return {
+            "service": self.service_account_id,
+            "preview": self.preview_token,
+            "acknowledge": sorted({consequence.value for consequence in self.acknowledge}),
+            "address_revision": self.address_revision,
+            "contact_email": self.contact_email,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks, in which mutation, by which way; `scope` is whose idempotency keys count.
+
+    `person` is the holder's sign-in, or the member of staff, whose name and reason are then on record.
+    """
+
+    mutation: str
+    scope: UUID
+    channel: Channel
+    person: UUID
+    staff_name: str | None = None
+    reason: str | None = None
+
+
+class Closing(NamedTuple):
+    """A closing as it stands, its receipt token, and whether the key was used before."""
+
+    closure: Row
+    receipt_token: str
+    replayed: bool
+
+
+async def delete_account(ports: Ports, viewer: Viewer, order: Order) -> Closing:
+    """Delete the viewer's account; a repeat with the same key is the same deletion.
+
+    Raises Refused: REAUTHENTICATION_REQUIRED unless the password was given a few minutes ago; and as `carry_out`.
+    """
+    return await _by_holder(ports, viewer, order, DELETE_ACCOUNT)
+
+
+async def close_service(ports: Ports, viewer: Viewer, order: Order) -> Closing:
+    """Close one service of the viewer's and refund what is left of it; the login stays. As above."""
+    return await _by_holder(ports, viewer, order, CLOSE_SERVICE)
+
+
+async def _by_holder(ports: Ports, viewer: Viewer, order: Order, mutation: str) -> Closing:
+    assert viewer.account_id is not None
+    # What a key has led to is told without a fresh proof: the first call had one.
+    if await find_result(viewer.account_id, order.idempotency_key, mutation) is None:
+        require_fresh(viewer, ports)
+    asker = Asker(mutation=mutation, scope=viewer.account_id, channel=viewer.channel, person=viewer.sign_in_id)
+    return await carry_out(ports, viewer.account_id, order, asker)
+
+
+@transactional
+async def replay_deletion(ports: Ports, ended: EndedSignIn, order: Order) -> Closing | None:
+    """Return what a sign-in's own deletion led to, for a few minutes after it has ended that sign-in (rule 18).
+
+    None where the key is not that deletion's. Raises Refused with IDEMPOTENCY_CONFLICT for other input.
+    """
+    closure_id = await find_result(ended.account_id, order.idempotency_key, DELETE_ACCOUNT)
+    closure = await fetch_one(
+        "select * from closures where id = $1 and requested_by = $2 and requested_at > $3",
+        closure_id, ended.sign_in_id, ports.now() - closing_data().replay,
+    )  # fmt: skip
+    if closure_id is None or closure is None:
+        return None
+    await claim_key(ended.account_id, order.idempotency_key, DELETE_ACCOUNT, order.facts(), closure_id, ports.now())
+    return Closing(closure, receipt_token(ports, closure_id), True)
+
+
+@transactional
+async def carry_out(ports: Ports, account_id: UUID, order: Order, asker: Asker) -> Closing:
+    """Close what the order names, at once and as a whole; a repeat with the same key is the same closing.
+
+    Raises Refused: TOKEN_INVALID or TOKEN_EXPIRED for the preview; STALE with the parts that changed since it;
+    ACKNOWLEDGEMENT_MISSING; ACCOUNT_CLOSED; INVALID for the contact address; and what `claim_key` raises.
+    """
+    now = ports.now()
+    claimed = await claim_key(asker.scope, order.idempotency_key, asker.mutation, order.facts(), uuid7(), now)
+    closure_id = claimed.result_id
+    if not claimed.is_new:
+        return Closing(await _row(closure_id), receipt_token(ports, closure_id), True)
+    seen = _read(ports, account_id, order, now)
+    services = await open_services(account_id, order.service_account_id)
+    balances = await balances_of(services, lock=True)
+    account = await fetch_one("select * from accounts where id = $1 for update", account_id)
+    if account is None or account["status"] != AccountStatus.ACTIVE.value:
+        raise Refused(Fault(ErrorCode.ACCOUNT_CLOSED, "errors.account_closed"))
+    as_locked = await open_services(account_id, order.service_account_id)
+    if _keys(services) != _keys(as_locked):
+        raise Raced  # One was opened or closed before the account was locked.
+    if order.service_account_id is not None and not services:
+        raise Refused(await closed_or_nobodys(account_id, order.service_account_id, ("input", "serviceAccountId")))
+    facts = await read_facts(ports, account, order.service_account_id, services, balances, now)
+    refuse_if(_faults(facts, seen, order))
+    closure = await _begin(ports, closure_id, facts, order, asker, now)
+    await _end(ports, closure, facts, asker, now)
+    return Closing(await _row(closure_id), receipt_token(ports, closure_id), False)
+
+
+def _read(ports: Ports, account_id: UUID, order: Order, now: datetime) -> Seen:
+    """Return what the preview's token says; raises Refused with all that can be seen without reading anything."""
+    faults: list[Fault] = []
+    seen = read_token(ports, order.preview_token)
+    path = ("input", "previewToken")
+    if seen is None or (seen.account_id, seen.service_account_id) != (account_id, order.service_account_id):
+        faults.append(Fault(ErrorCode.TOKEN_INVALID, "closures.preview_invalid", path))
+    elif seen.expires_at <= now:
+        faults.append(Fault(ErrorCode.TOKEN_EXPIRED, "closures.preview_expired", path))
+    if order.contact_email is not None:
+        found = email_faults(order.contact_email, "contactEmail", allow_test_domains=ports.sandbox)
+        faults += [fault.under("input") for fault in found]
+    refuse_if(faults)
+    assert seen is not None
+    return seen
+
+
+def _faults(facts: Facts, seen: Seen, order: Order) -> list[Fault]:
+    """Return why what was shown and agreed to is not what would happen."""
+    faults = []
+    changed = [name for name, digest in facts.digests().items() if seen.digests.get(name) != digest]
+    if order.address_revision != facts.account["address_revision"] and "address" not in changed:
+        changed.insert(0, "address")
+    if changed:
+        found = {"changed": tuple(changed)}
+        faults.append(Fault(ErrorCode.STALE, "errors.stale", ("input", "previewToken"), facts=found))
+    missing = tuple(consequence for consequence in facts.consequences if consequence not in order.acknowledge)
+    if missing:
+        found_missing: Mapping[str, Any] = {"missing": missing}
+        faults.append(
+            Fault(
+                ErrorCode.ACKNOWLEDGEMENT_MISSING, "errors.acknowledgement_missing", ("input", "acknowledge"),
+                facts=found_missing,
+            )
+        )  # fmt: skip
+    return faults
+
+
+async def _begin(ports: Ports, closure_id: UUID, facts: Facts, order: Order, asker: Asker, now: datetime) -> Row:
+    """Insert the closing and the services that it ends; return its row."""
+    account = facts.account
+    products = [Product(row["product"]) for row in facts.services]
+    settles, holds = Product.ADVANCE_CONNECT in products, Product.DIRECT_BILL in products
+    status = status_of(Open(settles_calls=settles, holds_direct_bill=holds, refunds=0, unpaid_invoices=0))
+    if status is ClosureStatus.COMPLETED:
+        # It is over at once, but is told from its beginning.
+        status = ClosureStatus.REFUNDING
+    data = closing_data()
+    hold = days_window(day_of(now), data.hold_days_min, data.hold_days_max) if holds else None
+    contact = normalise_email(order.contact_email, allow_test_domains=ports.sandbox) if order.contact_email else None
+    is_deletion = order.service_account_id is None
+    kind = ClosureKind.DELETE_ACCOUNT if is_deletion else ClosureKind.CLOSE_SERVICE
+    address = {name: account[name] or "" for name in ("line1", "line2", "city", "state", "zip", "country")}
+    await execute(
+        "insert into closures (id, account_id, kind, status, open_for, revision, requested_at, requested_via,"
+        " requested_by, reason, locale, contact_email, address, calls_until, hold_earliest, hold_latest,"
+        " final_invoice_id, completed_at)"
+        " values ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, null, null)",
+        closure_id, read_uuid(account["id"]), kind.value, status.value,
+        read_uuid(account["id"]) if is_deletion else order.service_account_id, now, asker.channel.value,
+        asker.person, asker.reason, account["locale"], contact.address if contact else account["email"],
+        json.dumps(address), now + data.calls_window if settles else None, hold.earliest if hold else None,
+        hold.latest if hold else None,
+    )  # fmt: skip
+    for row in facts.services:
+        settled_at = None if Product(row["product"]) in closure_ends.SETTLED_LATER else now
+        await execute(
+            "insert into closed_services (id, closure_id, service_account_id, product, settled_at)"
+            " values ($1, $2, $3, $4, $5)",
+            uuid7(), closure_id, read_uuid(row["id"]), row["product"], settled_at,
+        )  # fmt: skip
+    return await _row(closure_id)
+
+
+async def _end(ports: Ports, closure: Row, facts: Facts, asker: Asker, now: datetime) -> None:
+    """End what the closing ends, begin what follows, and tell of it; the sign-ins end last, after a last update."""
+    closure_id, account_id = read_uuid(closure["id"]), read_uuid(facts.account["id"])
+    await closure_ends.end_services(closure_id, facts, now)
+    await closure_ends.end_subscriptions(facts.subscriptions, now)
+    for row in facts.services:
+        # Of Direct Bill the credit is known once its hold is over.
+        if Product(row["product"]) is Product.ADVANCE_CONNECT:
+            await closure_refunds.begin(ports, closure, facts.account, row)
+    if closure["calls_until"] is not None:
+        await due_work.enqueue(CALLS_WORK, str(closure_id), now + closing_data().calls_window)
+    is_deletion = facts.service_account_id is None
+    await closure_cancels.cancel_waiting(account_id, None if is_deletion else _keys(facts.services), now)
+    await closure_mails.tell_request(ports, facts.account, closure, asker.channel, asker.staff_name)
+    if is_deletion:
+        await closure_ends.end_access(ports, facts.account, now)
+    await tell_closure(closure)
+    await look(ports, closure_id)
+    if is_deletion:
+        await closure_ends.end_sign_ins(ports, account_id)
+
+
+async def _row(closure_id: UUID) -> Row:
+    row = await fetch_one("select * from closures where id = $1", closure_id)
+    assert row is not None, "closings are never deleted"
+    return row
+
+
+def _keys(services: Sequence[Row]) -> list[UUID]:
+    return [read_uuid(row["id"]) for row in services]
