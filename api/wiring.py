@@ -55,6 +55,7 @@ def _ports(settings: Settings) -> Ports:
             settings.payments_url,
             data_dir=settings.data_dir,
             public_url=settings.public_url,
+            api_base=settings.stripe_api_base,
         ),
         secrets=Secrets(settings.secret_key, settings.secret_key_old),
         public_url=settings.public_url,

@@ -22,6 +22,8 @@ from api.domain.guesses import Guess, counted, guess_budget, wait_after
 # A provider hands a whole IPv6 network to each customer, who can take any address in it.
 _CLIENT_PREFIX_BITS = 64
 _BUDGET = "guesses_per_account"
+# Of these, the ones of somebody who has given a right password already.
+_PROVEN = f"{_BUDGET}:proven"
 
 
 class Limit(Enum):
@@ -160,17 +162,41 @@ async def guessed_right(
     await take_back(ports, Limit.GUESSES_PER_CLIENT, client)
     if kind is Guess.RESET_NUMBER:
         await take_back(ports, Limit.RESET_NUMBERS_PER_CLIENT, f"{email_key} {client}")
-    subject = subject_of(ports, _BUDGET, email_key)
-    row = await fetch_one(
-        "update guess_counters set count = count - 1 where subject = $1 and count > 0 returning count", subject
-    )
+    left = [await _take_back_guess(subject) for subject in _budgets(ports, email_key, kind)]
     if kind.clears and complete:
-        await execute("delete from guess_counters where subject = $1", subject)
+        await forget_guesses(ports, email_key)
     elif kind.clears:
         # The wait ran before the password, so the code that is still to come may be tried at once.
         opened_at = ports.now() - guess_budget().waits[-1][1]
-        await execute("update guess_counters set window_at = $1 where subject = $2", opened_at, subject)
-    return int(row["count"]) if row else 0
+        for subject in _budgets(ports, email_key, kind):
+            await execute("update guess_counters set window_at = $1 where subject = $2", opened_at, subject)
+    return left[0]
+
+
+async def forget_guesses(ports: Ports, email_key: str) -> None:
+    """Forget an address's wrong tries within the transaction under way, e.g. those from before it had an account."""
+    for budget in (_BUDGET, _PROVEN):
+        await execute("delete from guess_counters where subject = $1", subject_of(ports, budget, email_key))
+
+
+async def move_guesses(ports: Ports, email_key: str, new_key: str) -> None:
+    """Let an account's wrong tries go with it to another address, within the transaction under way.
+
+    A change of the address buys no further tries, and those that were made at the new one were of no account's secrets.
+    """
+    await forget_guesses(ports, new_key)
+    for budget in (_BUDGET, _PROVEN):
+        moved = await fetch_one(
+            "delete from guess_counters where subject = $1 returning count, window_at",
+            subject_of(ports, budget, email_key),
+        )
+        if moved is not None:
+            # Somebody may be guessing at the new address right now.
+            await execute(
+                "insert into guess_counters (id, subject, window_at, count) values ($1, $2, $3, $4)"
+                " on conflict (subject) do update set count = excluded.count, window_at = excluded.window_at",
+                uuid7(), subject_of(ports, budget, new_key), read_time(moved["window_at"]), int(moved["count"]),
+            )  # fmt: skip
 
 
 @transactional
@@ -183,7 +209,35 @@ async def _count_guess(ports: Ports, email_key: str, client: str, kind: Guess) -
     for limit, who in limits:
         if fault := await limit_fault(ports, limit, who):
             return fault
-    now, subject = ports.now(), subject_of(ports, _BUDGET, email_key)
+    now, subjects = ports.now(), _budgets(ports, email_key, kind)
+    wrong, since = 0, now
+    counts = []
+    for subject in subjects:
+        wrong, since = await _lock_guesses(subject, now)
+        counts.append(wrong)
+    if not kind.recovers:
+        # By the last of the budgets: strangers' wrong passwords are no reason to stop one who has given the right one.
+        wait = wait_after(wrong)
+        if wait is None:
+            return Fault(ErrorCode.LOCKED, "recovery.locked")
+        if (left := since + wait - now) > timedelta(0):
+            return _too_soon(left)
+    for subject, wrong in zip(subjects, counts, strict=True):
+        await execute(
+            "update guess_counters set count = $1, window_at = $2 where subject = $3",
+            counted(wrong, kind), now, subject,
+        )  # fmt: skip
+    return None
+
+
+def _budgets(ports: Ports, email_key: str, kind: Guess) -> list[str]:
+    """Return the subjects that a try of this kind counts for, in the order in which they are locked."""
+    names = (_BUDGET, _PROVEN) if kind.is_proven else (_BUDGET,)
+    return [subject_of(ports, name, email_key) for name in names]
+
+
+async def _lock_guesses(subject: str, now: datetime) -> tuple[int, datetime]:
+    """Return how many wrong tries there were and when the last one was, with their row locked."""
     # Setting what is there locks the row: tries at once are counted one after another.
     row = await fetch_one(
         "insert into guess_counters (id, subject, window_at, count) values ($1, $2, $3, 0)"
@@ -191,17 +245,14 @@ async def _count_guess(ports: Ports, email_key: str, client: str, kind: Guess) -
         uuid7(), subject, now,
     )  # fmt: skip
     assert row is not None, "an upsert returns its row"
-    wrong = int(row["count"])
-    if not kind.recovers:
-        wait = wait_after(wrong)
-        if wait is None:
-            return Fault(ErrorCode.LOCKED, "recovery.locked")
-        if (left := read_time(row["window_at"]) + wait - now) > timedelta(0):
-            return _too_soon(left)
-    await execute(
-        "update guess_counters set count = $1, window_at = $2 where subject = $3", counted(wrong, kind), now, subject
+    return int(row["count"]), read_time(row["window_at"])
+
+
+async def _take_back_guess(subject: str) -> int:
+    row = await fetch_one(
+        "update guess_counters set count = count - 1 where subject = $1 and count > 0 returning count", subject
     )
-    return None
+    return int(row["count"]) if row else 0
 
 
 async def prune(now: datetime) -> int:

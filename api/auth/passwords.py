@@ -20,7 +20,8 @@ from api.domain.security_questions import normalise_answer
 MEMORY_KIB = 19_456
 PASSES = 2
 WAITING_MAX = 500
-"""Hashes that wait at once, some seconds of work; past that it is kinder to ask for another try."""
+"""Hashes that are made, and as many that are checked, may wait at once, some seconds of work; past that it is kinder to
+ask for another try."""
 _WORKERS = max(1, (os.cpu_count() or 2) // 2)
 
 
@@ -33,10 +34,11 @@ class Passwords:
             argon2__parallelism=1,
         )  # fmt: skip
         self._secrets = secrets
-        # Checks have threads of their own: those who sign in must not wait behind a crowd that signs up.
+        # Checks have threads of their own: those who sign in must not wait behind a crowd that signs up, nor be sent
+        # away because of it.
         self._checking = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2-check")
         self._hashing = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2-hash")
-        self._waiting = 0
+        self._waiting = {self._checking: 0, self._hashing: 0}
         self._nobody = self._context.hash("a password that nobody has")
 
     async def hash_password(self, password: str) -> str:
@@ -77,13 +79,13 @@ class Passwords:
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., object], *arguments: str) -> object:
         """Run work in one of the threads; raises Refused with UNAVAILABLE when too much waits for them already."""
-        if self._waiting >= WAITING_MAX:
+        if self._waiting[threads] >= WAITING_MAX:
             raise Refused(Fault(ErrorCode.UNAVAILABLE, "errors.unavailable"))
-        self._waiting += 1
+        self._waiting[threads] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
         finally:
-            self._waiting -= 1
+            self._waiting[threads] -= 1
 
 
 def _keyed(pepper: bytes, text: str) -> str:

@@ -14,6 +14,8 @@ class Guess(Enum):
     """Which secret is tried. All secrets of an account draw on one budget."""
 
     PASSWORD = "password"  # noqa: S105
+    PROOF = "proof"
+    """The password once more, from within an open sign-in."""
     PASSCODE = "passcode"
     TOTP = "totp"
     RESET_NUMBER = "reset_number"
@@ -23,6 +25,12 @@ class Guess(Enum):
     def recovers(self) -> bool:
         """True for what a reset asks for: counted, but not stopped by the budget."""
         return self in (Guess.RESET_NUMBER, Guess.SECURITY_ANSWERS)
+
+    @property
+    def is_proven(self) -> bool:
+        """True for what only somebody tries who has given a right password already. Strangers do not make it wait: its
+        waits and its lock are by the wrong tries of its own, which count among the account's as well."""
+        return self in (Guess.PROOF, Guess.TOTP)
 
     @property
     def clears(self) -> bool:

@@ -12,20 +12,39 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import card_refunds, charges, check_runs, due_work, held_funds, holds, mails, refund_work
+from api.services import (
+    card_expiry,
+    card_refunds,
+    charges,
+    check_runs,
+    due_work,
+    held_funds,
+    holds,
+    mails,
+    processor_events,
+    refund_work,
+    sms,
+)  # fmt: skip
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
 JOBS: Mapping[str, Job] = {
     mails.KIND: mails.send_mail,
+    sms.KIND: sms.send_text,
     charges.WORK_KIND: charges.ask_processor,
     refund_work.CARD_WORK: card_refunds.ask_processor,
     refund_work.SANDBOX_CHECK_WORK: check_runs.do_in_sandbox,
     refund_work.STALE_CHECK_WORK: check_runs.hold_stale,
     held_funds.DISPOSITION_WORK: held_funds.dispose,
+    processor_events.WORK_KIND: processor_events.apply,
+    card_expiry.WORK_KIND: card_expiry.tell,
 }
-FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14, refund_work.CARD_WORK: 24 * 14}
-"""A payment or refund whose outcome is unknown is asked for hourly for two weeks: an outage gives up no money."""
+FAILURES_MAX: Mapping[str, int] = {
+    charges.WORK_KIND: 24 * 14,
+    refund_work.CARD_WORK: 24 * 14,
+    processor_events.WORK_KIND: 24 * 14,
+}
+"""The processor is asked hourly for two weeks: money is not given up after an outage."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

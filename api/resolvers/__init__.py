@@ -4,6 +4,7 @@ from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
 from api.resolvers.nodes import NodesQueries
+from api.resolvers.notifications import NotificationsMutations
 from api.resolvers.payments import PaymentsMutations, PaymentsQueries
 from api.resolvers.recovery import RecoveryMutations
 from api.resolvers.refunds import RefundsMutations, RefundsSubscriptions
@@ -22,6 +23,7 @@ MUTATIONS = (
     SecondFactorsMutations,
     RecoveryMutations,
     SecurityMutations,
+    NotificationsMutations,
     ServiceAccountsMutations,
     PaymentsMutations,
     CallsMutations,

@@ -20,6 +20,7 @@ from api.schema.activity import ActivityConnection
 from api.schema.balances import Balance
 from api.schema.enums import publish
 from api.schema.held_funds import HeldFunds
+from api.schema.notifications import NotificationPreference
 from api.schema.pages import After, Before, First, Last, Locale, page_request
 from api.schema.payments import PaymentConnection, PaymentMethod
 from api.schema.plans import PlanSubscription
@@ -30,6 +31,7 @@ from api.services.activity import activity_page
 from api.services.balances import open_balances
 from api.services.email_changes import pending_email
 from api.services.held_funds import held_funds_of
+from api.services.notifications import preferences_of
 from api.services.owners import is_enabled
 from api.services.payment_methods import methods_of
 from api.services.payments import payments_page
@@ -202,6 +204,10 @@ class Account(Node):
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> ActivityConnection:
         return ActivityConnection.of(await activity_page(self.key, page_request(first, after, last, before)))
+
+    @strawberry.field(description="By which channels the holder hears of each topic.")
+    async def notification_preferences(self) -> list[NotificationPreference]:
+        return [NotificationPreference.of(preference) for preference in await preferences_of(self.key)]
 
     @strawberry.field(description="What protects the account.")
     def security(self) -> Security:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import strawberry
@@ -12,12 +13,16 @@ from api.domain.refunds import RefundStatus
 from api.schema.enums import publish
 from api.schema.held_funds import HeldFundsConnection
 from api.schema.pages import After, First, page_request
+from api.schema.reconciliation import Reconciliation
 from api.schema.refunds import RefundConnection
 from api.schema.scalars import Info
 from api.services.held_funds import held_funds_page
+from api.services.reconciliation import reconcile
 from api.services.refund_reads import refund_queue
 
 _MONEY_BACK = (Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
+
+RECONCILERS = (Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
 
 publish(
     Role,
@@ -63,6 +68,16 @@ class Staff:
     ) -> HeldFundsConnection:
         info.context.admit(_MONEY_BACK)
         return HeldFundsConnection.of(await held_funds_page(state, page_request(first, after, None, None)))
+
+    @strawberry.field(
+        description="Whether all ledger accounts sum to zero, each balance equals its postings, and the processor's "
+        "books of a day agree with the ledger. For: BILLING_AGENT, COMPLIANCE, ADMIN."
+    )
+    async def reconciliation(
+        self, info: Info, on: Annotated[date, strawberry.argument(description="A day of US Central time.")]
+    ) -> Reconciliation:
+        info.context.admit(RECONCILERS)
+        return Reconciliation.of(await reconcile(info.context.ports, on), info.context.locale)
 
     @staticmethod
     def of(viewer: Viewer) -> Staff | None:

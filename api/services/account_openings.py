@@ -6,7 +6,7 @@ from tortoise.exceptions import IntegrityError
 
 from api.adapters.database import execute, fetch, fetch_one, read_json, read_time, transactional
 from api.adapters.ports import Ports
-from api.auth.limits import Limit, take_back
+from api.auth.limits import Limit, forget_guesses, take_back
 from api.domain.accounts import AccountStatus, Channel
 from api.domain.agreements import AgreementKind
 from api.domain.faults import ErrorCode, Fault, Refused
@@ -62,6 +62,8 @@ async def open_account(ports: Ports, hash_of_token: str, client: str) -> bool:
     for code, kept in read_json(row["answers"]):
         await AnswerRow.create(account_id=account.id, question_code=code, answer_hash=kept)
     await execute("delete from pending_sign_ups where email_key = $1", row["email_key"])
+    # What was guessed until now was no secret of this account, and must not lock it.
+    await forget_guesses(ports, row["email_key"])
     # Signing up does not say by which way it came; the link leads to the page.
     await record_consent(
         account.id, AgreementKind.TERMS, row["terms_version"], locale=row["locale"], channel=Channel.WEB,

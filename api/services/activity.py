@@ -45,12 +45,13 @@ async def note(
 
 @transactional
 async def note_failure(ports: Ports, email_key: str, account_id: UUID | None, action: str, *, channel: Channel) -> None:
-    """Note a wrong password among an account's activity, in a transaction that outlives the refusal.
+    """Note a wrong password or code among an account's activity, in a transaction that outlives the refusal.
 
-    For an address without an account (None) the same statements are run, so that both take as long. Past so many an
-    hour nothing more is noted: the counters of guesses tell the rest.
+    For an address without an account (None) the same statements are run, so that both take as long. Past so many of an
+    action an hour no more of it is noted: the counters of guesses tell the rest. Strangers' wrong passwords do not hide
+    what somebody who is further in has tried.
     """
-    fault = await limit_fault(ports, Limit.FAILURES_NOTED_PER_ACCOUNT, email_key)
+    fault = await limit_fault(ports, Limit.FAILURES_NOTED_PER_ACCOUNT, f"{email_key} {action}")
     if fault is None:
         await execute(
             "insert into activity (id, account_id, at, action, actor, channel, params)"

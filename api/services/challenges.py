@@ -15,6 +15,7 @@ from api.domain.accounts import Channel
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.guesses import Guess
 from api.domain.sign_ins import sign_in_data
+from api.services.activity import note_failure
 from api.services.owners import Owner, lock_owner, owner_of_id
 from api.services.second_factors import use_code
 from api.services.sign_in_begins import SignedIn, begin
@@ -43,7 +44,8 @@ async def answer_challenge(
 
     Raises Refused: TOKEN_INVALID for a challenge that is unknown, used, out of tries, or was begun in a browser and is
     answered from where no cookie can be given; TOKEN_EXPIRED for one that is too old; INVALID_CREDENTIALS at
-    ["code"]; RATE_LIMITED or LOCKED. Each try counts before the code is looked at, also for the account.
+    ["code"], noted among the account's activity; RATE_LIMITED or LOCKED. Each try counts before the code is looked at,
+    also for the account.
     """
     kept = await _count(ports, token_hash(challenge)) if len(challenge) <= TOKEN_LENGTH_MAX else None
     if kept is None or (kept["in_browser"] and not may_set_cookie):
@@ -54,7 +56,14 @@ async def answer_challenge(
     if owner is None:
         raise Refused(_INVALID)
     await guess(ports, owner.email_key, client_address, Guess.TOTP)
-    return await _finish(ports, owner, kept, code, client_address)
+    try:
+        return await _finish(ports, owner, kept, code, client_address)
+    except Refused as refusal:
+        if _WRONG in refusal.faults:
+            # Whoever gets here has the password, which its holder should know of.
+            account_id, channel = None if owner.is_staff else owner.id, Channel(kept["channel"])
+            await note_failure(ports, owner.email_key, account_id, "code_refused", channel=channel)
+        raise
 
 
 async def prune(now: datetime) -> int:

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import Row, execute, fetch, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import Email, email_faults, normalise_email
-from api.auth.limits import Limit, count_try, limit_fault, take_back
+from api.auth.limits import Limit, count_try, limit_fault, move_guesses, take_back
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import Viewer
 from api.auth.tokens import token_hash
@@ -68,6 +68,7 @@ async def confirm_email(ports: Ports, hash_of_token: str, client: str, viewer: V
         raise Refused(Fault(ErrorCode.TOKEN_EXPIRED, "errors.token_expired", ("token",)))
     await take_back(ports, Limit.LINKS_PER_CLIENT, client)
     await _move(now, account, row)
+    await move_guesses(ports, account["email_key"], row["email_key"])
     channel = Channel.WEB
     account_id = read_uuid(account["id"])
     # The row is the one from before, so the notice goes to the old address.

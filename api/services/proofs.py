@@ -35,8 +35,9 @@ async def prove_password(
 ) -> Proof:
     """Check the password of the holder or member of staff who is signed in, outside of any transaction.
 
-    It counts as a guess of the account's password, as signing in does; a right one ends the count, unless a second
-    factor protects the account, whose codes could be guessed for ever otherwise. Raises Refused with `path` as its
+    It counts as a guess of the account's password, as signing in does, but is not stopped by the guesses of strangers:
+    an open sign-in overcomes their lock. A right one ends the count, unless a second factor protects the account, whose
+    codes could be guessed for ever otherwise. Raises Refused with `path` as its
     path: INVALID_CREDENTIALS, noted among the account's activity; TOO_LONG or INVALID for what no account could have.
     And RATE_LIMITED or LOCKED, and then the password is not looked at; REAUTHENTICATION_REQUIRED when there is nobody.
     """
@@ -44,7 +45,7 @@ async def prove_password(
     owner = await owner_of_id(viewer.owner_id)
     if owner is None:
         raise Refused(_NOBODY)
-    await guess(ports, owner.email_key, client_address, Guess.PASSWORD)
+    await guess(ports, owner.email_key, client_address, Guess.PROOF)
     if not await passwords.check_password(password, owner.password_hash):
         await note_failure(ports, owner.email_key, viewer.account_id, "password_refused", channel=viewer.channel)
         raise Refused(Fault(ErrorCode.INVALID_CREDENTIALS, "security.password_wrong", (path,)))
@@ -68,7 +69,8 @@ async def lock_proven(proof: Proof) -> Row:
 
 @transactional
 async def _take_back(ports: Ports, owner: Owner, client_address: str) -> None:
-    await guessed_right(ports, owner.email_key, client_address, complete=not await is_enabled(owner.id))
+    complete = not await is_enabled(owner.id)
+    await guessed_right(ports, owner.email_key, client_address, Guess.PROOF, complete=complete)
 
 
 def _shape_faults(password: str) -> list[Fault]:

@@ -55,7 +55,8 @@ async def request_reset(ports: Ports, email: str, *, client_address: str) -> Non
     """Mail a number to the holder of the address, which ends an older one; nothing else changes yet.
 
     Answer and work are the same whatever there is at the address: an unknown one gets no mail, one that was never
-    confirmed a mail that says so. Past the limit of numbers per address nothing is sent and the newest stays good.
+    confirmed a mail that says so. Past the limit of numbers per address nothing is sent while the newest is good: it is
+    in the holder's mail, and whoever asks for many cannot keep a holder from one.
     Raises Refused: INVALID for what is no address, RATE_LIMITED for a client that asks too often.
     """
     refuse_if(email_faults(email, "email", allow_test_domains=ports.sandbox))
@@ -131,19 +132,23 @@ async def prune(now: datetime) -> int:
 @transactional
 async def _begin(ports: Ports, email: Email) -> None:
     now = ports.now()
+    subject = _subject(ports, email.key)
     # Its counter's row is locked from here on, so that requests for one address go one after another.
-    if await limit_fault(ports, Limit.RESETS_PER_EMAIL, email.key) is not None:
+    is_past_limit = await limit_fault(ports, Limit.RESETS_PER_EMAIL, email.key) is not None
+    live = await fetch_one("select id from password_resets where live_subject = $1 and expires_at > $2", subject, now)
+    if is_past_limit and live is not None:
         return
     account = await fetch_one(
         "select id, email, locale from accounts where email_key = $1 and status = $2",
         email.key, AccountStatus.ACTIVE.value,
     )  # fmt: skip
     waiting = await fetch_one(
-        "select email, locale from pending_sign_ups where email_key = $1 and expires_at > $2"
+        # One at a taken address, which may be staff's, holds no passcode and is never confirmed.
+        "select email, locale from pending_sign_ups where email_key = $1 and expires_at > $2 and passcode_hash <> ''"
         " order by created_at desc, id desc limit 1",
         email.key, now - KEPT,
     )  # fmt: skip
-    subject, reset_id = _subject(ports, email.key), uuid7()
+    reset_id = uuid7()
     number = _number(reset_id)
     await execute("update password_resets set live_subject = null where live_subject = $1", subject)
     await execute(

@@ -15,11 +15,12 @@ from api.adapters.seals import seal, unseal
 from api.auth.limits import guess, guessed_right
 from api.auth.passwords import Passwords
 from api.auth.sign_ins import Viewer
+from api.domain.accounts import Channel
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.guesses import Guess
 from api.domain.sign_ins import sign_in_data
 from api.domain.totp import SECRET_BYTES, matching_step, provisioning_uri
-from api.services.notices import note_and_notify
+from api.services.notices import note_and_notify, queue_notice
 from api.services.owners import Owner, lock_owner, owner_of_id
 from api.services.proofs import Proof, lock_proven, prove_password
 
@@ -139,8 +140,7 @@ async def _confirm(ports: Ports, viewer: Viewer, owner: Owner, code: str, client
     await execute(
         "update second_factors set confirmed_at = $1, last_step = $2 where owner = $3", ports.now(), step, owner.id
     )
-    if not owner.is_staff:
-        await note_and_notify(ports, row, "second_factor_added", channel=viewer.channel)
+    await _tell(ports, owner, row, "second_factor_added", viewer.channel)
 
 
 @transactional
@@ -152,8 +152,15 @@ async def _disable(ports: Ports, proof: Proof, code: str, client_address: str) -
         raise Refused(_WRONG)
     await guessed_right(ports, owner.email_key, client_address, Guess.TOTP)
     await _forget(owner.id)
-    if not owner.is_staff:
-        await note_and_notify(ports, row, "second_factor_removed", channel=proof.channel)
+    await _tell(ports, owner, row, "second_factor_removed", proof.channel)
+
+
+async def _tell(ports: Ports, owner: Owner, row: Row, name: str, channel: Channel) -> None:
+    """Mail the owner, staff too: whoever has a new member's password could set up a factor before the member does."""
+    if owner.is_staff:
+        await queue_notice(ports, row, name, uuid7())
+    else:
+        await note_and_notify(ports, row, name, channel=channel)
 
 
 async def _factor(owner_id: UUID, lock: str = "") -> Row | None:

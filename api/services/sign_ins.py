@@ -49,9 +49,10 @@ async def sign_in(
     """Begin a sign-in of a holder or of staff, or ask for a second factor; each call begins another one.
 
     Raises Refused: INVALID_CREDENTIALS, with the same work done whether the address is unknown, its account is not
-    open or the password is wrong; EMAIL_NOT_VERIFIED for the right password of the newest sign-up that waits;
+    open or the password is wrong; EMAIL_NOT_VERIFIED for the password of the newest sign-up that waits, also where the
+    address is taken, or whoever signs up could find that out;
     RATE_LIMITED or LOCKED, and then no password is looked at; TOO_LONG or INVALID for what no account could have.
-    `in_browser`: the token will go into a cookie.
+    `in_browser`: the token will go into a cookie, and the channel is WEB whatever is given.
     """
     refuse_if(fault.under("input") for fault in _input_faults(password, channel))
     address = normalise_email(email, allow_test_domains=ports.sandbox)
@@ -62,15 +63,17 @@ async def sign_in(
         await guess(ports, address.key, client_address, Guess.PASSWORD)
         owner = await owner_of_email(address.key)
         waiting = await newest_waiting(ports.now(), address.key)
-    kept = owner.password_hash if owner else waiting["password_hash"] if waiting else None
-    if not await passwords.check_password(password, kept):
+    fits = await passwords.check_password(password, owner.password_hash if owner else None)
+    if owner is None or not fits:
+        # Whether somebody waits is asked at each address, also where there is an account: see `sign_ups`.
+        if await passwords.check_password(password, waiting["password_hash"] if waiting else None):
+            raise Refused(Fault(ErrorCode.EMAIL_NOT_VERIFIED, "errors.email_not_verified", ("input", "email")))
         if address is not None:
             account_id = owner.id if owner and not owner.is_staff else None
             await note_failure(ports, address.key, account_id, "sign_in_failed", channel=channel)
         raise Refused(_WRONG)
-    if owner is None:
-        raise Refused(Fault(ErrorCode.EMAIL_NOT_VERIFIED, "errors.email_not_verified", ("input", "email")))
-    bearer = Bearer(owner.id, owner.is_staff, _plain(device), channel, in_browser)
+    # A cookie is a browser's, and lasts no longer than a browser's sign-in, whatever the client says it is.
+    bearer = Bearer(owner.id, owner.is_staff, _plain(device), Channel.WEB if in_browser else channel, in_browser)
     return await _begin(ports, owner, bearer, client_address)
 
 

@@ -127,9 +127,9 @@ async def question_codes(account_id: UUID) -> list[str]:
 
 
 async def newest_waiting(now: datetime, email_key: str) -> Row | None:
-    """Return the address's newest sign-up that waits, or None."""
+    """Return the address's newest sign-up that waits, or None; one at a taken address too, which is never confirmed."""
     return await fetch_one(
-        "select password_hash, locale from pending_sign_ups where email_key = $1 and expires_at > $2"
+        "select password_hash from pending_sign_ups where email_key = $1 and expires_at > $2"
         " order by created_at desc, id desc limit 1",
         email_key, now - KEPT,
     )  # fmt: skip
@@ -179,16 +179,16 @@ async def _wait_for_link(ports: Ports, hashed: _Hashed) -> None:
         await execute("delete from pending_sign_ups where id = $1", read_uuid(row["id"]))
     pending_id = uuid7()
     link = _link(pending_id, 1)
-    # A taken address waits like a free one, so that both take as long; but what waits is empty, over already, and goes
-    # with the next pruning.
-    kept = hashed if owner is None else _Hashed(email, "", "", [], {}, hashed.locale, hashed.terms_version)
-    expires_at = now - KEPT if owner is not None else now + LINK_LIFETIME
+    # A taken address waits like a free one: whoever signs in with the password chosen here, or asks for a new link,
+    # must not learn by the answer or its time which of them it is. No more is kept of it than that takes.
+    kept = hashed if owner is None else hashed._replace(passcode_hash="", answers=[], profile={})
     await execute(
         "insert into pending_sign_ups (id, email, email_key, password_hash, passcode_hash, answers, profile, locale,"
         " terms_version, link_number, token_hash, created_at, expires_at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
         pending_id, email.address, email.key, kept.password_hash, kept.passcode_hash, json.dumps(kept.answers),
-        json.dumps(kept.profile), kept.locale, kept.terms_version, token_hash(link.token(ports)), now, expires_at,
+        json.dumps(kept.profile), kept.locale, kept.terms_version, token_hash(link.token(ports)), now,
+        now + LINK_LIFETIME,
     )  # fmt: skip
     if owner is not None:
         params = {"tried_at": mailable_time(now)}
@@ -218,11 +218,14 @@ async def _renew_links(ports: Ports, email_key: str) -> None:
             "update pending_sign_ups set link_number = $1, token_hash = $2, expires_at = $3 where id = $4",
             number, token_hash(link.token(ports)), now + LINK_LIFETIME, pending_id,
         )  # fmt: skip
-        if row is None:
-            await queue_no_mail(ports, f"verify-{pending_id}")
-            return
-        first_name = read_json(row["profile"])["first_name"]
-        await _mail_link(ports, link, row["email"], row["locale"], first_name, read_time(row["created_at"]))
+        profile = read_json(row["profile"]) if row else None
+        if row is None or not profile:
+            # Nobody gets the link of a sign-up at a taken address.
+            await queue_no_mail(ports, f"verify-{pending_id}-{number}")
+        else:
+            await _mail_link(
+                ports, link, row["email"], row["locale"], profile["first_name"], read_time(row["created_at"])
+            )
 
 
 def _link(pending_id: UUID, number: int) -> Link:

@@ -33,4 +33,4 @@ def test_each_try_counts_but_those_of_a_reset_only_so_far(kind: Guess, wrong: in
 
 @pytest.mark.parametrize("kind", Guess)
 def test_a_secret_that_stands_for_the_holder_clears_the_wrong_tries(kind: Guess) -> None:
-    assert kind.clears is (kind in {Guess.PASSWORD, Guess.TOTP, Guess.SECURITY_ANSWERS})
+    assert kind.clears is (kind in {Guess.PASSWORD, Guess.PROOF, Guess.TOTP, Guess.SECURITY_ANSWERS})

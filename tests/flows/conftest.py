@@ -134,7 +134,7 @@ class Service:
 async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty database of the newest schema, to be copied: migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("template") / "app.sqlite3"
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await migrate(f"sqlite://{path}")
     return path
 
@@ -143,7 +143,7 @@ async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def kept_database(postgres_url: str, worker_id: str) -> AsyncIterator[KeptDatabase]:
     """Yield the worker's database on the PostgreSQL server, and the like of it that it is copied from."""
     name = f"flows_{worker_id}"
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await migrate(await create_database(postgres_url, f"{name}_template"))
     kept = KeptDatabase(postgres_url, name, f"{name}_template")
     yield kept

@@ -30,7 +30,7 @@ from tests.flows.getting_in import (
 from tests.flows.own_account import ACTIVITY, UPDATE, WRONG, actions, activity
 
 NODE = "query($id: ID!) { node(id: $id) { __typename id ... on Activity { action } } }"
-NOTED = re.compile(r'(?:note|note_and_notify|note_failure)\(\s*[^"()]*(?:\([^()]*\)[^"()]*)*"([a-z_]+)"')
+NOTED = re.compile(r'(?:note|note_and_notify|note_failure|_tell)\(\s*[^"()]*(?:\([^()]*\)[^"()]*)*"([a-z_]+)"')
 
 
 async def from_device(service: Service, device: str, channel: str = "WEB") -> str:

@@ -64,6 +64,17 @@ async def test_over_plain_http_the_cookie_has_no_prefix_and_is_not_secure(servic
     assert await who(browser) == EMAIL
 
 
+async def test_a_cookie_lasts_as_long_as_a_browsers_sign_in_whatever_channel_is_claimed(service: Service) -> None:
+    await customer(service)
+    claimed = {"input": {**CREDENTIALS["input"], "channel": "IOS"}}
+
+    answer = await Browser(service).post(SIGN_IN, claimed, headers=WANTED)
+
+    assert answer.json()["data"]["signIn"]["session"]["channel"] == "WEB"
+    (cookie,) = SimpleCookie(answer.headers["set-cookie"]).values()
+    assert int(cookie["max-age"]) <= 14 * 86_400
+
+
 async def test_without_asking_for_it_nobody_gets_a_cookie(service: Service) -> None:
     await customer(service)
 

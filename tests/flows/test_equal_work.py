@@ -86,7 +86,21 @@ async def test_known_and_unknown_addresses_take_the_same_work(
 
     assert others == [known, known]
     assert len(known[1]) >= 2
-    assert known[0] == {"signUp": 5, "signIn": 1}.get(call, 0)
+    assert known[0] == {"signUp": 5, "signIn": 2}.get(call, 0)
+
+
+@pytest.mark.rule("7")
+@pytest.mark.parametrize("call", ["signIn", "resendVerificationEmail"])
+async def test_a_taken_address_that_was_signed_up_for_takes_the_work_of_a_free_one(
+    counting: tuple[Service, CountingPasswords], call: str
+) -> None:
+    service, _ = counting
+    for email in (EMAIL, UNKNOWN):
+        await sign_up(service, email)
+        await sign_up(service, email)
+    await execute("delete from guess_counters")
+
+    assert await work_of(counting, call, EMAIL) == await work_of(counting, call, UNKNOWN)
 
 
 @pytest.mark.rule("7")

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.adapters.database import execute
-from api.schema.limits import ALIASES_MAX, DEPTH_MAX, FIELDS_MAX, QUERY_LENGTH_MAX, TOKENS_MAX
+from api.schema.limits import ALIASES_MAX, DEPTH_MAX, FIELDS_MAX, QUERY_LENGTH_MAX, REPEATS_MAX, TOKENS_MAX
 from tests import factories
 from tests.flows.conftest import Service
 
@@ -74,8 +74,27 @@ async def test_what_a_client_did_wrong_is_no_news(service: Service) -> None:
         + " fragment f40 on Query { me { id } }",
         "{ me { " + "id " * (FIELDS_MAX + 1) + "} }",
         "{ me { id } }" + " " * QUERY_LENGTH_MAX,
+        "{ " + " ".join(f"a{n}: __schema {{ types {{ fields {{ name }} }} }}" for n in range(6)) + " }",
+        "{ __schema { types { ...T } } } fragment T on __Type { "
+        + " ".join(f"a{n}: fields {{ name }}" for n in range(6))
+        + " }",
+        "{ " + "me { id } " * (REPEATS_MAX + 2) + "}",
+        "{ me { " + "... on Account { id } " * (REPEATS_MAX + 2) + "} }",
+        "{ " + "...F " * 8 + "} fragment F on Query { " + "me { id } " * 26 + "}",
     ],
-    ids=["aliases", "tokens", "depth", "fragments that multiply", "fields", "length"],
+    ids=[
+        "aliases",
+        "tokens",
+        "depth",
+        "fragments that multiply",
+        "fields",
+        "length",
+        "introspection",
+        "introspection below",
+        "repeats",
+        "repeats on a type",
+        "repeats by a fragment",
+    ],
 )
 async def test_a_document_that_asks_for_too_much_is_too_complex(service: Service, document: str) -> None:
     assert (await only_error(service, document)).extensions == {"code": "TOO_COMPLEX"}

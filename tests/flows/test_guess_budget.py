@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from api.adapters.database import fetch
+from api.adapters.database import execute, fetch
 from api.auth import limits
 from api.auth.limits import guess, guessed_right
 from api.domain.faults import ErrorCode, Refused
 from api.domain.guesses import Guess
 from tests.flows.conftest import Service
-from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, sign_in
+from tests.flows.getting_in import EMAIL, ME, PASSWORD, WRONG, codes, customer, sign_in, verify
+from tests.flows.own_account import REAUTHENTICATE, change_email
 
 CLIENT = "203.0.113.5"
 
@@ -125,6 +126,66 @@ async def test_a_lock_leaves_open_sign_ins_as_they_are(service: Service) -> None
 
 
 @pytest.mark.rule("10")
+async def test_an_open_sign_in_overcomes_the_lock_that_strangers_brought_about(service: Service) -> None:
+    token = await customer(service)
+    await tried(service, Guess.PASSWORD)
+    await execute("update guess_counters set count = 100 where subject like 'guesses_per_account:%'")
+    assert codes(await sign_in(service)) == ["LOCKED"]
+
+    proved = (await service.ask(REAUTHENTICATE, {"password": PASSWORD}, token=token))["reauthenticate"]
+
+    assert codes(proved) == []
+    assert codes(await sign_in(service)) == []
+
+
+@pytest.mark.rule("10")
+async def test_guesses_from_an_open_sign_in_wait_and_lock_by_a_count_of_their_own(service: Service) -> None:
+    for _ in range(30):
+        await tried(service, Guess.PASSWORD)
+
+    first = [await tried(service, Guess.PROOF) for _ in range(6)]
+    for n in range(95):
+        await service.advance(timedelta(hours=1))
+        await service.ask(ME)
+        assert await tried(service, Guess.PROOF, client=f"192.0.2.{n}") == []
+    await service.advance(timedelta(hours=1))
+    await service.ask(ME)
+
+    assert first == [[]] * 5 + [[ErrorCode.RATE_LIMITED]]
+    assert await tried(service, Guess.PROOF) == await tried(service, Guess.TOTP) == [ErrorCode.LOCKED]
+
+
+@pytest.mark.rule("10")
+async def test_wrong_guesses_at_an_address_from_before_its_account_do_not_lock_the_account(service: Service) -> None:
+    await tried(service, Guess.PASSWORD)
+    await execute("update guess_counters set count = 100 where subject like 'guesses_per_account:%'")
+    assert codes(await sign_in(service)) == ["LOCKED"]
+
+    await customer(service)
+
+    assert codes(await sign_in(service)) == []
+
+
+@pytest.mark.rule("10")
+async def test_wrong_guesses_go_with_the_account_to_its_new_address_and_those_made_there_do_not_count(
+    service: Service,
+) -> None:
+    token, new = await customer(service), "new@mail.test"
+    await change_email(service, token, new)
+    link = (await service.links(new))[0]
+    await tried(service, Guess.PASSWORD, new)
+    await execute("update guess_counters set count = 100 where subject like 'guesses_per_account:%'")
+    for _ in range(5):
+        await tried(service, Guess.PROOF)
+
+    assert await verify(service, link) == []
+
+    assert await tried(service, Guess.PROOF, new) == [ErrorCode.RATE_LIMITED]
+    assert await tried(service, Guess.PASSWORD, new) == [ErrorCode.RATE_LIMITED]
+    assert await tried(service, Guess.PROOF) == []
+
+
+@pytest.mark.rule("10")
 async def test_the_right_password_clears_the_wrong_ones(service: Service) -> None:
     await customer(service)
 
@@ -135,8 +196,8 @@ async def test_the_right_password_clears_the_wrong_ones(service: Service) -> Non
 
 @pytest.mark.rule("10")
 async def test_guesses_of_all_kinds_draw_on_one_budget(service: Service) -> None:
-    kinds = [Guess.PASSWORD, Guess.PASSCODE, Guess.TOTP, Guess.RESET_NUMBER, Guess.SECURITY_ANSWERS]
-    assert [await tried(service, kind) for kind in kinds] == [[]] * 5
+    kinds = [Guess.PASSCODE, Guess.PROOF, Guess.TOTP, Guess.RESET_NUMBER, Guess.SECURITY_ANSWERS, Guess.PASSWORD]
+    assert [await tried(service, kind) for kind in kinds[:5]] == [[]] * 5
 
     later = {kind: await tried(service, kind) for kind in kinds}
 
@@ -144,7 +205,8 @@ async def test_guesses_of_all_kinds_draw_on_one_budget(service: Service) -> None
     assert later == {
         Guess.PASSWORD: stopped,
         Guess.PASSCODE: stopped,
-        Guess.TOTP: stopped,
+        Guess.PROOF: [],
+        Guess.TOTP: [],
         Guess.RESET_NUMBER: [],
         Guess.SECURITY_ANSWERS: [],
     }

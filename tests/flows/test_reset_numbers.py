@@ -187,6 +187,28 @@ async def test_a_hundred_requests_are_answered_alike_and_mailed_within_the_cap(s
     assert codes(await verify_number(service, mailed[0])) == []
 
 
+@pytest.mark.rule("10")
+async def test_a_stranger_who_asks_for_all_of_an_hours_numbers_does_not_keep_the_holder_from_one(
+    service: Service,
+) -> None:
+    await customer(service)
+    for _ in range(5):
+        await request(service, client_address="192.0.2.9")
+    mailed = len(await numbers(service))
+
+    await service.advance(timedelta(minutes=9))
+    await request(service)
+    good = await numbers(service)
+    await service.advance(timedelta(minutes=1))
+    for _ in range(3):
+        await request(service)
+
+    assert (mailed, len(good)) == (5, 5)
+    later = await numbers(service)
+    assert len(later) == 6
+    assert codes(await verify_number(service, later[0])) == []
+
+
 async def test_one_client_cannot_ask_for_numbers_without_end(service: Service) -> None:
     answers = [await request(service, f"p{n}@mail.test") for n in range(61)]
 

@@ -274,6 +274,49 @@ async def test_wrong_passwords_of_strangers_do_not_make_the_code_wait_once_the_p
 
 
 @pytest.mark.rule("10")
+async def test_a_stranger_who_guesses_between_the_right_password_and_its_code_does_not_keep_the_holder_out(
+    service: Service,
+) -> None:
+    phone = await enrol(service, await customer(service))
+    for _ in range(20):
+        await service.advance(timedelta(hours=1))
+        await sign_in(service, password=WRONG)
+    await service.advance(timedelta(hours=1))
+    challenge = await challenge_of(service, EMAIL)
+
+    stranger = [codes(await sign_in(service, password=WRONG, client_address="192.0.2.9")) for _ in range(2)]
+    payload = await answer(service, challenge, phone.code())
+
+    assert stranger == [["INVALID_CREDENTIALS"], ["RATE_LIMITED"]]
+    assert payload["errors"] == []
+
+
+@pytest.mark.rule("10")
+async def test_challenges_that_were_gathered_before_buy_no_more_codes_than_one(service: Service) -> None:
+    phone = await enrol(service, await customer(service))
+    gathered = [await challenge_of(service, EMAIL) for _ in range(8)]
+
+    answers = [codes(await answer(service, challenge, phone.wrong())) for challenge in gathered]
+
+    assert answers == [["INVALID_CREDENTIALS"]] * 5 + [["RATE_LIMITED"]] * 3
+
+
+@pytest.mark.rule("10")
+async def test_a_wrong_code_after_the_right_password_is_noted_whatever_strangers_tried_besides(
+    service: Service,
+) -> None:
+    token = await customer(service)
+    phone = await enrol(service, token)
+    challenge = await challenge_of(service, EMAIL)
+    await sign_in(service, password=WRONG)
+    await execute("update guess_counters set count = 10 where subject like 'failures_noted%'")
+
+    assert codes(await answer(service, challenge, phone.wrong())) == ["INVALID_CREDENTIALS"]
+
+    assert (await actions(service, token))[0] == "code_refused"
+
+
+@pytest.mark.rule("10")
 async def test_a_known_password_does_not_buy_further_codes(service: Service) -> None:
     token = await customer(service)
     phone = await enrol(service, token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from hashlib import sha256
 from uuid import UUID
 
@@ -9,8 +10,10 @@ import pytest
 
 from api.adapters.database import fetch, fetch_one, read_uuid
 from api.adapters.live import WatcherEnded
+from api.auth.passwords import WAITING_MAX
 from api.auth.sign_ins import make_key
 from api.domain.accounts import Role
+from api.domain.faults import Refused
 from tests.flows.conftest import SECONDS_MAX, Service
 from tests.flows.getting_in import EMAIL, ME, PASSWORD, SIGN_IN, SIGN_OUT, WRONG, codes, customer, sign_in, sign_up
 
@@ -168,3 +171,15 @@ async def test_the_list_of_sign_ins_shows_those_that_still_let_somebody_in(servi
         {"device": "A browser", "current": True},
         {"device": "", "current": False},
     ]
+
+
+@pytest.mark.rule("10")
+async def test_a_crowd_that_signs_up_is_told_to_wait_and_keeps_nobody_from_signing_in(service: Service) -> None:
+    passwords = service.passwords
+    kept = await passwords.hash_password(PASSWORD)
+
+    crowd = [passwords.hash_password(PASSWORD) for _ in range(WAITING_MAX + 1)]
+    *hashed, fits = await asyncio.gather(*crowd, passwords.check_password(PASSWORD, kept), return_exceptions=True)
+
+    assert [str(answer) for answer in hashed if isinstance(answer, Refused)] != []
+    assert fits is True

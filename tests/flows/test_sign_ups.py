@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.adapters.database import fetch
+from api.adapters.database import fetch, read_json
 from api.auth import limits
 from tests.flows.conftest import Service
 from tests.flows.getting_in import (
@@ -234,7 +234,42 @@ async def test_signing_up_a_taken_address_is_answered_alike_and_tells_its_owner(
     assert newest.subject == "You already have an account"
     assert "Mallory" not in newest.text
     assert len(await service.links(EMAIL)) == 1
-    assert codes(await sign_in(service, password="Stranger chose 9 this")) == ["INVALID_CREDENTIALS"]
+    assert (await sign_in(service, password="Stranger chose 9 this"))["token"] is None
+    assert codes(await sign_in(service)) == []
+
+
+@pytest.mark.rule("7")
+async def test_whoever_signed_up_learns_by_signing_in_no_more_of_a_taken_address_than_of_a_free_one(
+    service: Service,
+) -> None:
+    await customer(service)
+    chosen = "Stranger chose 9 this"
+
+    answers = []
+    for email in (EMAIL, "free@mail.test"):
+        await sign_up(service, email, password=chosen)
+        tries = [await sign_in(service, email, password) for password in (chosen, "Stranger chose 8 this")]
+        await service.ask(RESEND, {"email": email})
+        await service.advance(timedelta(days=7, hours=23))
+        later = await sign_in(service, email, chosen)
+        await service.advance(timedelta(days=2))
+        answers.append([codes(payload) for payload in (*tries, later, await sign_in(service, email, chosen))])
+
+    taken, free = answers
+    assert taken == free == [["EMAIL_NOT_VERIFIED"], ["INVALID_CREDENTIALS"]] * 2
+
+
+@pytest.mark.rule("5")
+async def test_a_sign_up_at_a_taken_address_keeps_no_answers_and_no_new_link_is_mailed_for_it(service: Service) -> None:
+    await customer(service)
+    await sign_up(service, first_name="Mallory")
+
+    await service.ask(RESEND, {"email": EMAIL})
+
+    (row,) = await fetch("select * from pending_sign_ups where email_key = $1", EMAIL)
+    assert (row["passcode_hash"], read_json(row["answers"]), read_json(row["profile"])) == ("", [], {})
+    assert (await service.mails(EMAIL))[0].subject == "You already have an account"
+    assert len(await service.links(EMAIL)) == 1
 
 
 @pytest.mark.rule("10")

@@ -109,6 +109,10 @@ async def test_enrolling_answers_staff_without_an_account(service: Service) -> N
     disabled = (await service.ask(DISABLE, {"p": PASSWORD, "c": phone.code()}, token=token))["disableMfa"]
 
     assert confirmed == disabled == {"account": None, "errors": []}
+    assert [mail.subject for mail in await service.mails(AGENT)] == [
+        "Your second factor was removed",
+        "A second factor was added",
+    ]
 
 
 @pytest.mark.rule("10")
@@ -175,7 +179,7 @@ async def test_signing_up_with_an_address_of_staff_is_answered_like_any_other(se
 
     (mail,) = await service.mails(AGENT)
     assert mail.subject == "You already have an account"
-    assert [row["password_hash"] for row in await fetch("select * from pending_sign_ups")] == [""]
+    assert [row["passcode_hash"] for row in await fetch("select * from pending_sign_ups")] == [""]
 
 
 @pytest.mark.rule("39")

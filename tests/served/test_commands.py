@@ -5,10 +5,12 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from api.domain.days import day_of
 from api.graphql import export_schema
 from tests.live_servers import LiveServer, Process, live_server, run_command
 from tests.served.client import Api
@@ -48,6 +50,20 @@ def test_demo_data_fill_an_empty_database_once_and_its_books_are_right(folder: P
     assert audited.stdout.endswith("no difference\n")
 
 
+def test_an_audit_of_a_day_compares_the_processors_books_too(folder: Path) -> None:
+    run_command(folder, "demo")
+    today = day_of(datetime.now(UTC)).isoformat()
+
+    agreed = run_command(folder, "ledger", "audit", "--on", today)
+    (folder / "processor.sqlite3").unlink()
+    lost = run_command(folder, "ledger", "audit", "--on", today)
+
+    assert (agreed.returncode, agreed.stderr) == (0, "")
+    assert agreed.stdout == f"the ledger, and the processor's books of {today}: no difference\n"
+    assert lost.returncode == 1
+    assert lost.stdout.startswith("Payment ")
+
+
 def test_an_audit_that_finds_a_difference_names_it_and_ends_with_1(folder: Path) -> None:
     run_command(folder, "demo")
     with sqlite3.connect(folder / "app.sqlite3") as books:
@@ -77,6 +93,8 @@ def test_a_key_is_printed_once_and_its_name_is_taken_then(folder: Path) -> None:
         ("SECRET_KEY", {"SANDBOX": "off"}, []),
         ("PAYMENTS_URL", REAL, []),
         ("PAYMENTS_URL", {**REAL, "PAYMENTS_URL": "nonsense://secret-key"}, []),
+        ("PAYMENTS_URL", {**REAL, "PAYMENTS_URL": "stripe://sk_live_secret-key"}, []),
+        ("STRIPE_API_BASE", {**REAL, "STRIPE_API_BASE": "http://stripe.example.com"}, []),
         ("SANDBOX", {"SANDBOX": "perhaps"}, []),
         ("DATABASE_URL", {"DATABASE_URL": "mysql://localhost/app"}, []),
         ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hidden-pass@127.0.0.1:1/app"}, []),
