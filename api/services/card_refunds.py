@@ -33,6 +33,7 @@ PARTS_AT_ONCE = 10
 """Parts that one piece of work asks for; the others follow at once."""
 PROCESSOR_SECONDS_MAX = 15.0
 
+_OVER = ("CONFIRMED", "REFUSED")
 _UNDER_WAY = (RefundStatus.SUBMITTED, RefundStatus.ISSUED)
 _PARTS = (
     "select r.*, p.processor, p.processor_reference as charge_reference, p.total"
@@ -74,6 +75,8 @@ async def ask_part(ports: Ports, part_id: UUID) -> bool:
     part = await fetch_one(f"{_PARTS} where r.id = $1", part_id)
     if part is None:
         return False
+    if part["status"] in _OVER:
+        return True
     asked = await _ask_all(ports, [part])
     if asked.is_unknown:
         raise ProcessorUnavailable("the outcome of a refund is unknown")
@@ -147,7 +150,7 @@ async def _take(ports: Ports, part: Row, answer: Answer) -> bool:
     part_id, before = read_uuid(part["id"]), part["status"]
     refund_id, clearing = read_uuid(part["refund_id"]), (LedgerKind.PROCESSOR_CLEARING, str(part["processor"]))
     source = f"refund:{refund_id}:part:{part_id}"
-    if before in ("CONFIRMED", "REFUSED"):
+    if before in _OVER:
         return False
     status = {Answered.PENDING: "ACCEPTED", Answered.SUCCEEDED: "CONFIRMED", Answered.REFUSED: "REFUSED"}[answer.status]
     if status == before:

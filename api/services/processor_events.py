@@ -15,11 +15,9 @@ from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid,
 from api.adapters.payments import Event, Subject
 from api.adapters.ports import Ports
 from api.domain.payment_data import payment_limits
-from api.services import chargebacks, charges, due_work
+from api.services import card_refunds, chargebacks, charges, due_work
 
 WORK_KIND = "processor_event"
-REFUND_WORK_KIND = "refund_part"
-"""Work on a part of a refund, by the part's id, which is its key at the processor."""
 
 _log = structlog.get_logger("api.processor_events")
 
@@ -77,13 +75,10 @@ async def _apply_charge(ports: Ports, reference: str) -> bool:
     return True
 
 
-@transactional
 async def _apply_refund(ports: Ports, reference: str) -> bool:
-    """Have the work on a refund look at once; what is over already has none."""
-    if await due_work.hasten(REFUND_WORK_KIND, reference, ports.now()):
-        return True
-    key = charges.payment_of_key(reference)
-    return key is not None and await fetch_one("select id from refund_parts where id = $1", key) is not None
+    """Ask how a part of a refund stands; what is over already changes no more."""
+    part_id = charges.payment_of_key(reference)
+    return part_id is not None and await card_refunds.ask_part(ports, part_id)
 
 
 async def _is_decided(event: Event) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from tests.flows.money_back import (
     statuses,
     take_back,
 )
+from tests.flows.webhooks import WebhookDoor
 
 pytestmark = pytest.mark.rule("23")
 
@@ -128,6 +130,25 @@ async def test_a_charged_back_funding_does_not_decide_and_is_not_refunded(servic
 
     card, check = await refunds(service, ann)
     assert (card["destination"], card["amount"], check["amount"]) == ("Visa ending in 4242", "10.00", "25.00")
+
+
+@pytest.mark.rule("19")
+async def test_what_the_processor_tells_of_a_refund_has_it_asked_at_once(service: Service) -> None:
+    ann, door = await factories.holder(service), WebhookDoor(service)
+    opened = await ann.advance_connect()
+    await paid(service, ann, opened, "25.00", await ann.card())
+    await refunded(service, ann, opened)
+    await service.work()
+    await execute("delete from due_work where kind = 'refund'")
+    await service.advance(timedelta(days=8))
+    (part,) = await fetch("select id from refund_parts")
+    told = {"id": "evt_1", "type": "refund.succeeded", "subject": "REFUND", "reference": str(part["id"])}
+
+    for _ in range(2):
+        assert await door.say(json.dumps(told).encode()) == 200
+    await service.work()
+
+    assert ((await refunds(service, ann))[0]["status"], await differences()) == ("COMPLETED", ())
 
 
 async def test_what_nobody_paid_in_by_card_goes_by_check(service: Service) -> None:
