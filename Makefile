@@ -12,7 +12,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 WEB := api/web/.built
 
-.PHONY: help setup run test lint types hammer bench lock schema clean
+.PHONY: help setup run test lint types hammer bench lock schema tables clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -45,6 +45,9 @@ hammer: setup ## the long run of races, kills and random operations (SEED=... RO
 
 bench: setup ## the benchmarks; they never gate (PEERS=folder of other servers to measure beside)
 	$(PY) -m bench
+
+tables: setup ## writes the tables of docs/checklists from the tests' marks
+	$(PY) -m tests.checklists
 
 schema: setup ## writes schema.graphql from the code
 	$(PY) -m api schema > schema.graphql.new && mv schema.graphql.new schema.graphql
