@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.hammer.own_processor import own_processor, paying_through
+from tests.hammer.rounds import Hammer, hammering
 from tests.hammer.world import World, make_world
 from tests.servers import create_database, drop_database
 
@@ -27,16 +30,39 @@ async def template(
     return await make_world(url, folder / "processor.sqlite3", HOLDERS), server
 
 
+@contextlib.asynccontextmanager
+async def copied(template: tuple[World, str | None], folder: Path, name: str) -> AsyncIterator[World]:
+    """Yield a copy of the template: files in `folder`, or a database of this name."""
+    made, server = template
+    processor_file = folder / "processor.sqlite3"
+    shutil.copy(made.processor_file, processor_file)
+    if server is None:
+        shutil.copy(made.database_url.removeprefix("sqlite://"), folder / "app.sqlite3")
+        yield made._replace(database_url=f"sqlite://{folder}/app.sqlite3", processor_file=processor_file)
+        return
+    url = await create_database(server, name, template=made.database_url.rpartition("/")[2])
+    try:
+        yield made._replace(database_url=url, processor_file=processor_file)
+    finally:
+        await drop_database(server, name)
+
+
 @pytest.fixture
 async def world(template: tuple[World, str | None], tmp_path: Path, worker_id: str) -> AsyncIterator[World]:
     """Yield a copy of the world in the test's own folder."""
-    made, server = template
-    processor_file = tmp_path / "processor.sqlite3"
-    shutil.copy(made.processor_file, processor_file)
-    if server is None:
-        shutil.copy(made.database_url.removeprefix("sqlite://"), tmp_path / "app.sqlite3")
-        yield made._replace(database_url=f"sqlite://{tmp_path}/app.sqlite3", processor_file=processor_file)
-        return
-    url = await create_database(server, f"hammer_{worker_id}", template=f"hammer_template_{worker_id}")
-    yield made._replace(database_url=url, processor_file=processor_file)
-    await drop_database(server, f"hammer_{worker_id}")
+    async with copied(template, tmp_path, f"hammer_{worker_id}") as copy:
+        yield copy
+
+
+@pytest.fixture(scope="module")
+async def paying(
+    template: tuple[World, str | None], tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> AsyncIterator[Hammer]:
+    """Yield a hammer of two serving processes whose cards are at a processor's process; the module's tests share it."""
+    folder = tmp_path_factory.mktemp("paying")
+    with own_processor(folder, "paying") as processor:
+        async with copied(template, folder, f"paying_{worker_id}") as copy:
+            world = await paying_through(copy, processor)
+            server = {"BROADCAST_URL": copy.database_url.replace("postgresql://", "postgres://")}
+            async with hammering(world, folder, "paying", servers=2, settings=server, processor=processor) as hammer:
+                yield hammer

@@ -80,6 +80,7 @@ async def running(world: World, folder: Path, count: int, settings: Mapping[str,
         "DATABASE_URL": world.database_url,
         "PAYMENTS_URL": f"simulated://{world.processor_file}",
         "SECRET_KEY": "a key for tests only, of forty characters",
+        **world.settings,
         **settings,
     }
     fleet = Fleet([LiveServer(folder, shared) for _ in range(count)])

@@ -80,7 +80,7 @@ class Points:
         report = self.operations.report_of(call, 60)
         async with self._locked_balance(holder.service_key):
             asking = asyncio.create_task(self._report_once(report))
-            await _until_true(self._somebody_waits)
+            await until_true(self._somebody_waits)
             await self._kill(asking)
         await self.operations.report(call, report)
         if call.fresh != 1 or price_cents("0.14", 60) != 14:
@@ -116,7 +116,7 @@ class Points:
         async def look() -> bool:
             return there(*await self._found(payment))
 
-        await _until_true(look)
+        await until_true(look)
 
     def _expect(self, found: tuple[Row | None, Row | None], status: str, *, charged: bool) -> None:
         row, charge = found
@@ -150,7 +150,8 @@ class Points:
             await connection.close()
 
 
-async def _until_true(look: Callable[[], Awaitable[bool]]) -> None:
+async def until_true(look: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until this is seen; fail when it takes too long."""
     async with asyncio.timeout(WAIT_SECONDS_MAX):
         while True:
             if await look():

@@ -19,6 +19,7 @@ from tests.hammer.client import Client, NoAnswer
 from tests.hammer.fleet import running
 from tests.hammer.invariants import Permanence, broken_promises, differences
 from tests.hammer.operations import Operations
+from tests.hammer.own_processor import OwnProcessor
 from tests.hammer.watchers import Watcher, watching
 from tests.hammer.world import World
 from tests.live_servers import ROOT
@@ -32,10 +33,12 @@ UNSETTLED = ("PROCESSING", "REQUIRES_ACTION")
 
 
 class Hammer:
-    """One world, its processes and all that was seen of them."""
+    """One world, its processes and all that was seen of them; `processor` where that is a process of its own."""
 
-    def __init__(self, operations: Operations, watchers: list[Watcher], pick: random.Random) -> None:
-        self.operations, self.watchers, self.pick = operations, watchers, pick
+    def __init__(
+        self, operations: Operations, watchers: list[Watcher], pick: random.Random, processor: OwnProcessor | None
+    ) -> None:
+        self.operations, self.watchers, self.pick, self.processor = operations, watchers, pick, processor
         self.client, self.fleet = operations.client, operations.client.fleet
         self.world = operations.world
         self.kinds: Counter[str] = Counter()
@@ -90,7 +93,7 @@ class Hammer:
         """Bring everything to its end: whole processes, answered questions, decided payments, told events."""
         async with asyncio.timeout(QUIET_SECONDS_MAX):
             await self.fleet.whole()
-            await self._patiently("payments", {"next": "ok"})
+            await self._calm()
             while True:
                 tables = await read_tables(self.world.database_url, ("payments", "due_work"))
                 open_ones = [row for row in tables["payments"] if row["status"] in UNSETTLED]
@@ -102,6 +105,13 @@ class Hammer:
                     break
                 await self._patiently("clock", {"advance": "PT11M"})
             await self._wait_until_told()
+
+    async def _calm(self) -> None:
+        """Let the processor do from now on what it is asked for."""
+        if self.processor is not None:
+            await asyncio.to_thread(self.processor.tell, random=False)
+        else:
+            await self._patiently("payments", {"next": "ok"})
 
     async def _patiently(self, path: str, body: Mapping[str, str]) -> None:
         """Open a door until it answers; a lease of a killed process keeps the clock waiting until it ends."""
@@ -151,7 +161,13 @@ class Hammer:
 
 @contextlib.asynccontextmanager
 async def hammering(
-    world: World, folder: Path, seed: str, *, servers: int, settings: Mapping[str, str] | None = None
+    world: World,
+    folder: Path,
+    seed: str,
+    *,
+    servers: int,
+    settings: Mapping[str, str] | None = None,
+    processor: OwnProcessor | None = None,
 ) -> AsyncIterator[Hammer]:
     """Yield a hammer over a world, served by `servers` processes that log in `folder`."""
     pick = random.Random(seed)
@@ -159,7 +175,7 @@ async def hammering(
         client = Client(fleet, pick)
         try:
             async with watching(fleet, world.holders[:WATCHED], pick) as watchers:
-                yield Hammer(Operations(world, client, pick), watchers, pick)
+                yield Hammer(Operations(world, client, pick), watchers, pick, processor)
         finally:
             await client.close()
 
