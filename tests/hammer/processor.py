@@ -1,9 +1,9 @@
 """A card processor as a process of its own: it speaks as Stripe does, fails by a seed or as it is told, and logs.
 
-`python -m tests.hammer.processor PORT FILE SEED` serves the service's own Stripe adapter. Its books are a SQLite file of
-the same tables as the simulated processor's, so that whoever compares it with the ledger reads both alike; its log can
-only grow. What it does to a charge is one of `MODES`: told ahead by the control door for the next new keys, else drawn
-by the seed from `RANDOM` once that is switched on, else "ok".
+`python -m tests.hammer.processor PORT FILE SEED` serves the service's own Stripe adapter. Its books are a SQLite file
+of the same tables as the simulated processor's, so that whoever compares it with the ledger reads both alike; its log
+can only grow. What it does to a charge is one of `MODES`: told ahead by the control door for the next new keys, else
+drawn by the seed from `RANDOM` once that is switched on, else "ok".
 """
 
 from __future__ import annotations

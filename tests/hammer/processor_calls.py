@@ -1,4 +1,4 @@
-"""The calls that the processor's process makes: late, several times, in another order, and again until they are taken."""
+"""The calls that the processor's process makes: late, repeated, in another order, and again until they are taken."""
 
 from __future__ import annotations
 

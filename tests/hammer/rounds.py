@@ -19,6 +19,7 @@ from tests.hammer.client import Client, NoAnswer
 from tests.hammer.fleet import running
 from tests.hammer.invariants import Permanence, broken_promises, differences
 from tests.hammer.operations import Operations
+from tests.hammer.outside import end_leases
 from tests.hammer.own_processor import OwnProcessor
 from tests.hammer.watchers import Watcher, watching
 from tests.hammer.world import World
@@ -43,6 +44,7 @@ class Hammer:
         self.world = operations.world
         self.kinds: Counter[str] = Counter()
         self.rounds = 0
+        self._kills_settled = 0
         self.differences: list[str] = []
         self._permanence = Permanence()
 
@@ -93,6 +95,9 @@ class Hammer:
         """Bring everything to its end: whole processes, answered questions, decided payments, told events."""
         async with asyncio.timeout(QUIET_SECONDS_MAX):
             await self.fleet.whole()
+            if self.fleet.kills > self._kills_settled:
+                await end_leases(self.world.database_url)
+                self._kills_settled = self.fleet.kills
             await self._calm()
             while True:
                 tables = await read_tables(self.world.database_url, ("payments", "due_work"))
