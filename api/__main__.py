@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import date
 
 from api.domain.accounts import STAFF_ROLES
 from api.settings import Settings, SettingsError, load_settings, refuse_open_sandbox
@@ -39,7 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     staff_add.add_argument("--role", required=True, action="append", choices=sorted(role.value for role in STAFF_ROLES))
     staff_add.add_argument("--name", help="as it stands on record; the address's name when left out")
     ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="act", required=True)
-    ledger.add_parser("audit", help="recompute every balance from its postings and holds")
+    audit = ledger.add_parser("audit", help="recompute every balance from its postings and holds")
+    audit.add_argument(
+        "--on", type=date.fromisoformat, metavar="YYYY-MM-DD", help="compare that day of the processor's books as well"
+    )
     given = parser.parse_args(arguments)
     try:
         return _run(given)
@@ -75,7 +79,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "staff":
         password = _read_password()
         return asyncio.run(_connected(settings, lambda s: _add_staff(s, given, password)))
-    return asyncio.run(_connected(settings, _audit))
+    return asyncio.run(_connected(settings, lambda s: _audit(s, given.on)))
 
 
 def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
@@ -212,13 +216,36 @@ async def _add_staff(settings: Settings, given: argparse.Namespace, password: st
     return 0
 
 
-async def _audit(settings: Settings) -> int:
+async def _audit(settings: Settings, on: date | None) -> int:
     from api.services.audit import audit
 
+    if on is not None:
+        return await _reconcile(settings, on)
     found = await audit()
     for difference in found.differences:
         print(difference)
     print(f"{found.balances} balances, {found.entries} entries, {found.holds} pending holds: ", end="")
+    print("no difference" if not found.differences else f"{len(found.differences)} differences")
+    return 1 if found.differences else 0
+
+
+async def _reconcile(settings: Settings, on: date) -> int:
+    from api.auth.sign_ins import follow_sandbox_clock
+    from api.domain.texts import DEFAULT_LOCALE
+    from api.schema.reconciliation import in_words
+    from api.services.reconciliation import reconcile
+    from api.wiring import make_ports
+
+    ports = make_ports(settings)
+    try:
+        if settings.is_sandbox:
+            await follow_sandbox_clock(ports)
+        found = await reconcile(ports, on)
+    finally:
+        await ports.processor.close()
+    for difference in found.differences:
+        print(in_words(difference, DEFAULT_LOCALE))
+    print(f"the ledger, and the processor's books of {on}: ", end="")
     print("no difference" if not found.differences else f"{len(found.differences)} differences")
     return 1 if found.differences else 0
 

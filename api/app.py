@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket
 
 from api.adapters import database
 from api.adapters.logs import open_logs
+from api.adapters.payments_simulated import SimulatedProcessor
 from api.auth.passwords import Passwords
 from api.context import Connection
 from api.graphql import build_schema
@@ -35,6 +36,8 @@ from api.routes.pages import page_routes
 from api.routes.proxies import client_address
 from api.routes.refusals import mask, refuse
 from api.routes.sandbox import sandbox_routes
+from api.routes.sandbox_webhooks import send_webhooks
+from api.routes.webhooks_payments import payments_webhook
 from api.services.demo import fill_empty_database
 from api.services.sandbox import mark_as_sandbox
 from api.settings import Settings, load_settings
@@ -81,6 +84,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
             await fill_empty_database(ports, passwords)
         await ports.live.start()
         tasks = [asyncio.create_task(relay(ports)), asyncio.create_task(watch_open_sockets(ports))]
+        if settings.is_sandbox and isinstance(ports.processor, SimulatedProcessor):
+            tasks.append(asyncio.create_task(send_webhooks(app, ports.processor, settings.public_url)))
+        idle = len(tasks)
         if settings.worker == "on":
             ports.wake_worker = runner.wake
             tasks.append(asyncio.create_task(runner.run()))
@@ -92,7 +98,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             yield
         finally:
             runner.stop()
-            for task in tasks[:2]:
+            for task in tasks[:idle]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await ports.live.stop()
@@ -105,6 +111,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         WebSocketRoute("/graphql", door),
         graphiql_assets,
         *page_routes(ports, connect_page),
+        payments_webhook(ports),
         Route("/healthz", health.alive),
         Route("/readyz", health.Readiness(ports).ready),
     ]

@@ -68,6 +68,15 @@ class Settings(BaseSettings):
             raise ValueError("must begin with sqlite:// or postgres://")
         return value.replace("postgresql://", "postgres://", 1)
 
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _stripe_api_base_is_safe(cls, value: str) -> str:
+        parts = urlsplit(value)
+        is_here = parts.scheme == "http" and _is_loopback(parts.hostname or "")
+        if value and not ((parts.scheme == "https" and parts.hostname) or is_here):
+            raise ValueError("must be an https address; http only to this machine")
+        return value.rstrip("/")
+
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies_are_networks(cls, value: str) -> str:

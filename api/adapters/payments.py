@@ -248,9 +248,12 @@ def open_processor(url: str, *, data_dir: Path, public_url: str, api_base: str =
     scheme, _, path = url.partition("://")
     # Both are built of the names above, so they can only be imported once they exist; Stripe's SDK loads for long.
     if scheme == "stripe":
-        from api.adapters.payments_stripe import open_stripe
+        from api.adapters.payments_stripe_keys import keys_of
 
-        return open_stripe(url, api_base)
+        keys = keys_of(url)
+        from api.adapters.payments_stripe import StripeProcessor
+
+        return StripeProcessor(*keys, api_base)
     from api.adapters.payments_simulated import SimulatedProcessor
 
     if scheme != "simulated" or (path and not Path(path).is_absolute()) or path.endswith("/"):

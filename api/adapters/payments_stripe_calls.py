@@ -68,14 +68,19 @@ async def plain(listed: Any) -> AsyncIterator[Mapping[str, Any]]:
         yield thing.to_dict()
 
 
+def body_of(error: stripe.CardError) -> Mapping[str, Any]:
+    """Return what Stripe says of a card that it refused; empty where that cannot be read."""
+    body: Mapping[str, Any] = (error.json_body or {}).get("error", {}) if isinstance(error.json_body, dict) else {}
+    return body
+
+
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Turn what the SDK raises into what the port says; Stripe's messages may name a card's owner, so none is kept."""
     try:
         yield
     except stripe.CardError as error:
-        body = (error.json_body or {}).get("error", {}) if isinstance(error.json_body, dict) else {}
-        raise CardRefused(reason_of(body)) from None
+        raise CardRefused(reason_of(body_of(error))) from None
     except stripe.IdempotencyError as error:
         if error.http_status == 409:
             raise ProcessorUnavailable("an order of this key is under way") from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
 RETURN_URL_LENGTH_MAX = 500
+_MISREAD = re.compile(r"[\\\s]|/(\.|%2e){1,2}(/|\?|#|$)", re.IGNORECASE)
 
 
 class PaymentChannel(Enum):
@@ -101,7 +103,10 @@ def advance(old: PaymentStatus, new: PaymentStatus) -> bool:
 
 
 def may_return_to(url: str, allowed: Iterable[str]) -> bool:
-    """Tell whether the bank's page may lead back there: to an allowed address, or to one below it."""
-    if len(url) > RETURN_URL_LENGTH_MAX or not url.isprintable():
+    """Tell whether the bank's page may lead back there: to an allowed address, or to one below it.
+
+    What a browser might read otherwise than it is written (backslashes, ".." , spaces, other letters) is not taken.
+    """
+    if len(url) > RETURN_URL_LENGTH_MAX or not url.isascii() or not url.isprintable() or _MISREAD.search(url):
         return False
-    return any(url == place or url.startswith(place.rstrip("/") + "/") for place in allowed)
+    return any(url == place or url.startswith((place.rstrip("/") + "/", place + "?")) for place in allowed)

@@ -12,7 +12,7 @@ import structlog
 from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
-from api.services import charges, due_work, holds, mails, sms
+from api.services import card_expiry, charges, due_work, holds, mails, processor_events, sms
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
 
@@ -20,9 +20,11 @@ JOBS: Mapping[str, Job] = {
     mails.KIND: mails.send_mail,
     sms.KIND: sms.send_text,
     charges.WORK_KIND: charges.ask_processor,
+    processor_events.WORK_KIND: processor_events.apply,
+    card_expiry.WORK_KIND: card_expiry.tell,
 }
-FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14}
-"""A payment whose outcome is unknown is asked for hourly for two weeks: money is not given up after an outage."""
+FAILURES_MAX: Mapping[str, int] = {charges.WORK_KIND: 24 * 14, processor_events.WORK_KIND: 24 * 14}
+"""The processor is asked hourly for two weeks: money is not given up after an outage."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

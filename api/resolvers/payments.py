@@ -15,13 +15,14 @@ from api.schema.payments import (
     Payment,
     PaymentMethod,
     PaymentMethodPayload,
+    PaymentMethodSetupPayload,
     PaymentPayload,
     PaymentQuote,
     PaymentQuotePayload,
     QuotePaymentInput,
 )
 from api.schema.scalars import Info
-from api.services import payments
+from api.services import payment_methods, payments
 from api.services.payment_methods import add_method
 from api.services.quotes import quote_payment
 
@@ -39,13 +40,25 @@ class PaymentsQueries:
         info: Info,
         key: Annotated[str, strawberry.argument(description="The key that `pay` was called with.")],
     ) -> Payment | None:
-        row = await payments.payment_by_key(info.context.holder(), key)
+        row = await payments.payment_by_key(info.context.ports, info.context.holder(), key)
         return Payment.of(row) if row else None
 
 
 @strawberry.type
 class PaymentsMutations:
     """Mutations of payments."""
+
+    @mutation(
+        "Opens the processor's own form for a card. What the form gives back, a token, goes to `addPaymentMethod`.",
+        payload=PaymentMethodSetupPayload,
+        roles=HOLDER,
+    )
+    async def set_up_payment_method(self, info: Info) -> PaymentMethodSetupPayload:
+        ports = info.context.ports
+        setup = await payment_methods.set_up(ports, info.context.holder())
+        return PaymentMethodSetupPayload(
+            client_secret=setup.client_secret, provider=ports.processor.name, publishable_key=setup.publishable_key
+        )
 
     @mutation(
         "Adds a card that the processor's own form turned into a token. The first card becomes the default.",
@@ -66,6 +79,27 @@ class PaymentsMutations:
     ) -> PaymentMethodPayload:
         ports = info.context.ports
         row = await add_method(ports, info.context.holder(), provider_token, make_default=make_default)
+        return PaymentMethodPayload(payment_method=PaymentMethod.of(row, ports.now()))
+
+    @mutation("Offers a card first from now on.", payload=PaymentMethodPayload, roles=HOLDER)
+    async def set_default_payment_method(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="One of the account's cards.")]
+    ) -> PaymentMethodPayload:
+        ports, key = info.context.ports, key_in(id, NodeKind.PAYMENT_METHOD, "id")
+        row = await payment_methods.set_default(ports, info.context.holder(), key)
+        return PaymentMethodPayload(payment_method=PaymentMethod.of(row, ports.now()))
+
+    @mutation(
+        "Removes a card. Refused with INVALID_STATE while AutoPay, TextPay or a plan uses it, one error for each. "
+        "Another card becomes the default; refunds of what it paid still go back to it.",
+        payload=PaymentMethodPayload,
+        roles=HOLDER,
+    )
+    async def remove_payment_method(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="One of the account's cards.")]
+    ) -> PaymentMethodPayload:
+        ports, key = info.context.ports, key_in(id, NodeKind.PAYMENT_METHOD, "id")
+        row = await payment_methods.remove_method(ports, info.context.holder(), key)
         return PaymentMethodPayload(payment_method=PaymentMethod.of(row, ports.now()))
 
     @mutation(

@@ -11,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from api.adapters.payments import DisputeStatus
 from api.adapters.payments_simulated import SimulatedProcessor
 from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import messages
 from api.auth.sign_ins import follow_sandbox_clock
+from api.domain.ids import NodeKind, key_of
 from api.routes.refusals import refusal
-from api.services import charges, sandbox
+from api.services import chargebacks, charges, sandbox
 
 
 class _Wrong(Exception):
@@ -56,6 +58,8 @@ def sandbox_routes(ports: Ports, run_due: Callable[[datetime], Awaitable[None]])
 
     async def behave(request: Request) -> Response:
         body = await _body(request)
+        if "dispute" in body:
+            return await _dispute(ports, body)
         try:
             behaviour = await _processor(ports).behave(body.get("next"), body.get("refund"))
         except (ValueError, TypeError) as error:
@@ -83,6 +87,24 @@ def sandbox_routes(ports: Ports, run_due: Callable[[datetime], Awaitable[None]])
         Route("/sandbox/payments", _guarded(behave), methods=["POST"]),
         Route("/sandbox/3ds/{charge}", _guarded(finish_action), methods=["POST"]),
     ]
+
+
+async def _dispute(ports: Ports, body: dict[str, Any]) -> Response:
+    """Have the bank take a payment back (`result` "open", `amount` in cents or all of it), or end that."""
+    processor, key = _processor(ports), key_of(str(body["dispute"]), NodeKind.PAYMENT)
+    result, amount = body.get("result", "open"), body.get("amount")
+    if result not in ("open", "won", "lost") or not (amount is None or type(amount) is int):
+        raise _Wrong('the body must be {"dispute": "a payment\'s id", "result": "open", "won" or "lost"}')
+    await follow_sandbox_clock(ports)
+    if result == "open":
+        dispute = await processor.open_dispute(str(key), ports.now(), amount)
+    else:
+        waiting = [found for found in await processor.disputes_of(str(key)) if found.status is DisputeStatus.OPEN]
+        dispute = await processor.end_dispute(waiting[0].id, result == "won") if waiting else None
+    if dispute is None:
+        return refusal(404, "There is nothing to dispute")
+    await chargebacks.follow(ports, dispute.id)
+    return JSONResponse({"dispute": dispute.id, "status": dispute.status.value, "amount": dispute.amount_cents})
 
 
 def _guarded(door: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -205,7 +205,20 @@ class PaymentConnection:
         return PaymentConnection(edges=edges, page_info=page_info(page, cursors))
 
 
-@strawberry.type(description="The card that was added.")
+@strawberry.type(description="What the processor's own form needs to take a card; the card number never comes here.")
+class PaymentMethodSetupPayload(Payload):
+    client_secret: str | None = strawberry.field(
+        default=None, description="For the processor's form, this once; null when refused."
+    )
+    provider: str | None = strawberry.field(
+        default=None, description='Whose form it is: "stripe", or "simulated" in the sandbox, which needs none.'
+    )
+    publishable_key: str | None = strawberry.field(
+        default=None, description="What the form is opened with; null where it needs none."
+    )
+
+
+@strawberry.type(description="The card that was added, changed or removed.")
 class PaymentMethodPayload(Payload):
     payment_method: PaymentMethod | None = strawberry.field(default=None, description="Null when refused.")
 

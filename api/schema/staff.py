@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Annotated
+
 import strawberry
 
 from api.auth.sign_ins import Viewer
 from api.domain.accounts import Role
 from api.schema.enums import publish
+from api.schema.reconciliation import Reconciliation
+from api.schema.scalars import Info
+from api.services.reconciliation import reconcile
+
+RECONCILERS = (Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
 
 publish(
     Role,
@@ -26,6 +34,16 @@ publish(
 class Staff:
     name: str = strawberry.field(description="As it stands on record beside what they do.")
     roles: list[Role] = strawberry.field(description="What they may do.")
+
+    @strawberry.field(
+        description="Whether all ledger accounts sum to zero, each balance equals its postings, and the processor's "
+        "books of a day agree with the ledger. For: BILLING_AGENT, COMPLIANCE, ADMIN."
+    )
+    async def reconciliation(
+        self, info: Info, on: Annotated[date, strawberry.argument(description="A day of US Central time.")]
+    ) -> Reconciliation:
+        info.context.admit(RECONCILERS)
+        return Reconciliation.of(await reconcile(info.context.ports, on), info.context.locale)
 
     @staticmethod
     def of(viewer: Viewer) -> Staff | None:

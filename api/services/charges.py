@@ -16,10 +16,12 @@ from uuid import UUID
 import structlog
 
 from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid, transactional
-from api.adapters.payments import CardRefused, Charge, ChargeStatus, ProcessorUnavailable
+from api.adapters.payments import CardRefused, Charge, ChargeStatus, ProcessorConflict, ProcessorUnavailable
 from api.adapters.ports import Ports
 from api.domain.charge_lines import Line, principal_of, total_of
+from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.ledger import HoldKind, HoldState, UpdateCause
+from api.domain.payment_data import payment_limits
 from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, PaymentStatus, advance
 from api.services import due_work
 from api.services.holds import end_hold, find_hold, place_hold
@@ -75,9 +77,15 @@ class CardOf:
 async def begin(ports: Ports, intent: Intent, balance: Balance | None) -> Row:
     """Commit to a charge within the transaction under way: the payment, its hold, and the work that asks again should
     this process die. `balance` is the service's locked balance, None where it has none. Call `send` after the commit.
+
+    Raises Refused with NOT_FOUND where the card was removed meanwhile.
     """
     now, lines = ports.now(), list(intent.lines)
     amount = principal_of(lines)
+    # The row's lock decides between this and a removal: what was removed before is not charged after.
+    used = "update payment_methods set last_used_at = $1 where id = $2 and removed_at is null"
+    if intent.method_id is not None and not await execute(used, now, intent.method_id):
+        raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", ("input", "paymentMethodId")))
     await execute(
         "insert into payments (id, account_id, quote_id, service_account_id, method_id, purpose, channel, status,"
         " amount, total, lines, plan_id, invoice_id, stamps, processor, created_at)"
@@ -87,8 +95,6 @@ async def begin(ports: Ports, intent: Intent, balance: Balance | None) -> Row:
         json.dumps([line.kept() for line in lines]), intent.plan_id, intent.invoice_id, intent.stamps,
         ports.processor.name, now,
     )  # fmt: skip
-    if intent.method_id is not None:
-        await execute("update payment_methods set last_used_at = $1 where id = $2", now, intent.method_id)
     if balance is not None and intent.purpose in _HELD_FOR:
         balance = await place_hold(balance, HoldKind.PAYMENT, intent.payment_id, amount, now=now, expires_at=None)
         await save(balance, now, UpdateCause.PAYMENT_PENDING)
@@ -117,6 +123,10 @@ async def send(ports: Ports, payment: Row, card: CardOf, return_url: str | None 
     except (ProcessorUnavailable, TimeoutError):
         _log.warning("the outcome of a payment is unknown", payment=str(payment_id))
         return await payment_row(payment_id)
+    except ProcessorConflict:
+        # The key was given up before this order came, e.g. since this process stood still; nothing was charged by it.
+        _log.error("the processor knows the key of a payment for something else", payment=str(payment_id))
+        return await payment_row(payment_id)
     except CardRefused as refusal:
         return await settle(ports, payment_id, PaymentStatus.FAILED, None, refusal.reason)
     return await take(ports, payment_id, charge)
@@ -130,17 +140,20 @@ async def ask_processor(ports: Ports, claim: due_work.Claim) -> None:
     if payment is None or PaymentStatus(payment["status"]) not in _UNDECIDED:
         await _finish_work(ports, claim)
         return
-    is_late = now - read_time(payment["created_at"]) >= NEVER_SEEN_AFTER
+    age = now - read_time(payment["created_at"])
+    is_late = age >= NEVER_SEEN_AFTER
+    # A check by the bank that nobody comes back from ends, so that the money stops showing as incoming.
+    is_over = payment["status"] == PaymentStatus.REQUIRES_ACTION.value and age >= payment_limits().action_lives
+    ask = ports.processor.cancel if is_over else ports.processor.abandon if is_late else ports.processor.inquire
     async with asyncio.timeout(PROCESSOR_SECONDS_MAX):
         # A request of ours may be under way all the same: in the sandbox ten minutes pass in a moment.
-        charge = await (ports.processor.abandon if is_late else ports.processor.inquire)(str(payment_id))
+        charge = await ask(str(payment_id))
     if charge is not None:
         payment = await take(ports, payment_id, charge)
     elif is_late:
         payment = await settle(ports, payment_id, PaymentStatus.FAILED, None, DeclineReason.PROCESSOR_UNAVAILABLE)
     if PaymentStatus(payment["status"]) in _UNDECIDED:
         # The longer nothing happened, e.g. at the bank's page, the less often it is worth asking.
-        age = now - read_time(payment["created_at"])
         await _ask_again(ports, payment_id, min(max(ASK_AGAIN_AFTER, age / 2), ASK_AGAIN_AFTER_MAX))
 
 
@@ -148,6 +161,17 @@ async def ask_now(ports: Ports, payment_id: UUID) -> Row | None:
     """Ask the processor at once, e.g. when the holder comes back from the bank's page; return the payment."""
     charge = await ports.processor.inquire(str(payment_id))
     return await take(ports, payment_id, charge) if charge else None
+
+
+def may_change(payment: Row) -> bool:
+    """Tell whether the processor may have news of a payment: it is undecided, or was given up unheard."""
+    return PaymentStatus(payment["status"]) in _UNDECIDED or _was_given_up(payment)
+
+
+@transactional
+async def wake(ports: Ports, payment_id: UUID) -> None:
+    """Have the processor asked at once, e.g. since the holder came back from the bank's page; a repeat is safe."""
+    await due_work.hasten(WORK_KIND, str(payment_id), ports.now())
 
 
 @transactional
@@ -233,3 +257,11 @@ async def payment_row(payment_id: UUID) -> Row:
 def payment_key(key: str) -> UUID:
     """Return the payment that a key at the processor stands for."""
     return UUID(key)
+
+
+def payment_of_key(key: str) -> UUID | None:
+    """Return what a key at the processor stands for; None for one that cannot be ours."""
+    try:
+        return UUID(key)
+    except ValueError:
+        return None

@@ -58,6 +58,16 @@ async def enqueue(kind: str, key: str, due_at: datetime, payload: Mapping[str, A
     add_event(WORK)
 
 
+async def hasten(kind: str, key: str, due_at: datetime) -> bool:
+    """Move work that nobody holds to an earlier moment within the transaction under way; tell whether there is any."""
+    await execute(
+        "update due_work set due_at = $1 where kind = $2 and key = $3 and due_at > $1 and leased_until is null",
+        due_at, kind, key,
+    )  # fmt: skip
+    add_event(WORK)
+    return await fetch_one("select id from due_work where kind = $1 and key = $2", kind, key) is not None
+
+
 async def postpone(kind: str, key: str, due_at: datetime) -> None:
     """Move work that is not done yet within the transaction under way; a claim of it is fenced off."""
     await execute(

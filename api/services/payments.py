@@ -129,10 +129,16 @@ async def last_funding(service_account_id: UUID) -> Row | None:
     )
 
 
-async def payment_by_key(account_id: UUID, key: str) -> Row | None:
-    """Return what a payment's idempotency key led to, or None: then nothing was charged for it."""
+async def payment_by_key(ports: Ports, account_id: UUID, key: str) -> Row | None:
+    """Return what a payment's idempotency key led to, or None: then nothing was charged for it.
+
+    A front end asks this when its holder comes back from the bank's page, so what waits there is looked at at once.
+    """
     payment_id = await find_result(account_id, key, "pay")
-    return await payment_of(account_id, payment_id) if payment_id else None
+    payment = await payment_of(account_id, payment_id) if payment_id else None
+    if payment is not None and payment["status"] == PaymentStatus.REQUIRES_ACTION.value:
+        await charges.wake(ports, read_uuid(payment["id"]))
+    return payment
 
 
 async def payments_page(account_id: UUID, request: PageRequest) -> Page:

@@ -77,6 +77,8 @@ def test_a_key_is_printed_once_and_its_name_is_taken_then(folder: Path) -> None:
         ("SECRET_KEY", {"SANDBOX": "off"}, []),
         ("PAYMENTS_URL", REAL, []),
         ("PAYMENTS_URL", {**REAL, "PAYMENTS_URL": "nonsense://secret-key"}, []),
+        ("PAYMENTS_URL", {**REAL, "PAYMENTS_URL": "stripe://sk_live_secret-key"}, []),
+        ("STRIPE_API_BASE", {**REAL, "STRIPE_API_BASE": "http://stripe.example.com"}, []),
         ("SANDBOX", {"SANDBOX": "perhaps"}, []),
         ("DATABASE_URL", {"DATABASE_URL": "mysql://localhost/app"}, []),
         ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hidden-pass@127.0.0.1:1/app"}, []),
