@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.hammer.own_processor import own_processor, paying_through
 from tests.hammer.rounds import Hammer, hammering
+from tests.hammer.scene import Scene, set_up
 from tests.hammer.world import World, make_world
-from tests.servers import create_database, drop_database
+from tests.local_servers import LocalServer
+from tests.servers import create_database, drop_database, private_postgres
 
 HOLDERS = 8
+
+
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[LocalServer]:
+    """Yield a PostgreSQL server that may be killed; the hammer's databases are all there."""
+    with private_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
@@ -25,7 +34,7 @@ async def template(
     folder, server = tmp_path_factory.mktemp("template"), None
     url = f"sqlite://{folder}/app.sqlite3"
     if request.param == "postgres":
-        server = request.getfixturevalue("postgres_url")
+        server = request.getfixturevalue("own_postgres").url
         url = await create_database(server, f"hammer_template_{worker_id}")
     return await make_world(url, folder / "processor.sqlite3", HOLDERS), server
 
@@ -52,6 +61,13 @@ async def world(template: tuple[World, str | None], tmp_path: Path, worker_id: s
     """Yield a copy of the world in the test's own folder."""
     async with copied(template, tmp_path, f"hammer_{worker_id}") as copy:
         yield copy
+
+
+@pytest.fixture
+async def scene(world: World) -> AsyncIterator[Scene]:
+    """Yield a world without servers."""
+    async with set_up(world) as scene:
+        yield scene
 
 
 @pytest.fixture(scope="module")

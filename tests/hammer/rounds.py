@@ -8,7 +8,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -30,6 +30,8 @@ ROUND_SECONDS_MAX = 150.0
 QUIET_SECONDS_MAX = 120.0
 LOOK_AGAIN_SECONDS = 0.1
 WATCHED = 3
+Fault = Callable[[], Awaitable[None]]
+"""Something that is done to a machine while operations go on."""
 UNSETTLED = ("PROCESSING", "REQUIRES_ACTION")
 
 
@@ -48,20 +50,20 @@ class Hammer:
         self.differences: list[str] = []
         self._permanence = Permanence()
 
-    async def round(self, size: int, kills: int) -> None:
-        """Do `size` random operations, kill that often among them, settle, and look at everything."""
+    async def round(self, size: int, kills: int, *faults: Fault) -> None:
+        """Do `size` random operations, kill that often and do these faults among them, settle, look at everything."""
         async with asyncio.timeout(ROUND_SECONDS_MAX):
-            await self._read_clock()
-            await self._operate(size, kills)
+            await self.operate(size, [self._kill_one] * kills + list(faults))
             await self.settle()
         await self.look()
         self.rounds += 1
 
-    async def _operate(self, size: int, kills: int) -> None:
-        """Work at several operations at once; kills fall when so many answers have come."""
+    async def operate(self, size: int, faults: Sequence[Fault]) -> None:
+        """Work at several operations at once; faults fall when so many answers have come."""
+        await self._read_clock()
         weights, choices = zip(*self.operations.choices(), strict=True)
         work = iter([self.pick.choices(choices, weights)[0] for _ in range(size)])
-        moments = sorted(self.pick.randrange(size * 2) for _ in range(kills))
+        moments = sorted(self.pick.randrange(size * 2) for _ in faults)
         start = self.client.asked.total()
 
         async def hands() -> None:
@@ -70,9 +72,9 @@ class Hammer:
                 await operation()
 
         async def killer() -> None:
-            for moment in moments:
+            for moment, fault in zip(moments, faults, strict=True):
                 await self.client.until_asked(start + moment)
-                await self._kill_one()
+                await fault()
 
         killing = asyncio.create_task(killer())
         results = await asyncio.gather(*(hands() for _ in range(AT_ONCE)), return_exceptions=True)
