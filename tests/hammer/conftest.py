@@ -70,11 +70,11 @@ async def scene(world: World) -> AsyncIterator[Scene]:
         yield scene
 
 
-@pytest.fixture(scope="module")
-async def paying(
+@pytest.fixture(scope="session")
+async def service_and_processor(
     template: tuple[World, str | None], tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> AsyncIterator[Hammer]:
-    """Yield a hammer of two serving processes whose cards are at a processor's process; the module's tests share it."""
+    """Yield a hammer of two serving processes whose cards are at a processor's process; tests share it."""
     folder = tmp_path_factory.mktemp("paying")
     with own_processor(folder, "paying") as processor:
         async with copied(template, folder, f"paying_{worker_id}") as copy:
@@ -82,3 +82,13 @@ async def paying(
             server = {"BROADCAST_URL": copy.database_url.replace("postgresql://", "postgres://")}
             async with hammering(world, folder, "paying", servers=2, settings=server, processor=processor) as hammer:
                 yield hammer
+
+
+@pytest.fixture
+async def paying(service_and_processor: Hammer) -> Hammer:
+    """Return the shared hammer with nothing to complain of yet."""
+    hammer = service_and_processor
+    await hammer.fleet.whole()
+    hammer.differences.clear()
+    hammer.fleet.forget()
+    return hammer

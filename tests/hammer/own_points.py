@@ -36,7 +36,7 @@ class OwnPoints(Points):
             return self._ordered(mode) > before
 
         await until_true(is_ordered)
-        await self._kill(asking)
+        await self.kill(asking)
         self._expect(await self._found(payment), "PROCESSING", charged=charged)
         await self.operations.settle_payment(payment)
 

@@ -29,12 +29,13 @@ from starlette.routing import Route
 from tests.hammer.processor_calls import Calls
 
 MODES = (
-    "ok", "slow", "hang", "hang_charged", "error", "error_charged", "cut", "cut_charged", "wait", "wait_charged",
+    "ok", "slow", "late", "hang", "hang_charged", "error", "error_charged", "cut", "cut_charged", "wait", "wait_charged",
 )  # fmt: skip
 """What becomes of a charge: "hang" leaves the caller without an answer until it gives up, "error" answers 500, "cut"
-closes the connection; "…_charged" charges first. "wait" and "wait_charged" are hangs that kills are aimed at."""
+closes the connection; "…_charged" charges first. "late" charges, tells by webhook, and answers seconds later. "wait" and "wait_charged" are hangs that kills are aimed at."""
 RANDOM = ("ok",) * 12 + ("slow", "slow", "error", "error_charged", "cut", "cut_charged")
 SLOW_SECONDS = (0.02, 0.3)
+LATE_SECONDS = 3.0
 WAIT_SECONDS_MAX = 60.0
 DECLINING = "pm_card_chargeCustomerFail"
 TABLES = """
@@ -141,13 +142,15 @@ class Processor:
             # Whoever orders it again meanwhile is told that it is under way.
             self._answers[key] = order, None
             await asyncio.sleep(self._pick.uniform(*SLOW_SECONDS))
-        if mode in ("ok", "slow") or mode.endswith("_charged"):
+        if mode in ("ok", "slow", "late") or mode.endswith("_charged"):
             self._answers[key] = order, self._charge(key, form)
+        if mode == "late":
+            await asyncio.sleep(LATE_SECONDS)
         if mode.startswith(("hang", "wait")):
             await _until_given_up(request)
         if mode.startswith("error"):
             return JSONResponse(_error("api_error", "Something went wrong"), 500)
-        if mode not in ("ok", "slow"):
+        if mode not in ("ok", "slow", "late"):
             return _Cut()
         status, body = self._answers[key][1]  # type: ignore[misc]
         return JSONResponse(body, status)
