@@ -15,6 +15,7 @@ from tortoise.connection import get_connection
 from tortoise.migrations.executor import MigrationExecutor
 
 from api.adapters import database
+from api.adapters.migration_state import QuickExecutor
 from api.models import guards
 
 _LOCK_NUMBER = 7_203_114_552
@@ -43,7 +44,7 @@ async def migrate(url: str) -> list[str]:
             if database.dialect() == "postgres":
                 await connection.execute_script("set statement_timeout = 0; set lock_timeout = '60s'")
             apps = database.tortoise_config(url)["apps"]
-            executor = MigrationExecutor(connection, apps)
+            executor = QuickExecutor(connection, apps)
             await executor.migrate(
                 progress=lambda event, _app, name: applied.append(name) if event == "apply_done" else None
             )

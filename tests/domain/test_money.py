@@ -58,6 +58,7 @@ REFUSED_NUMBERS = [
 ]
 
 
+@pytest.mark.row("F41")
 @pytest.mark.parametrize("written", REFUSED_NUMBERS)
 def test_anything_but_a_plain_decimal_is_refused(written: object) -> None:
     with pytest.raises(ValueError) as caught:
@@ -132,6 +133,7 @@ def test_a_call_is_charged_by_started_minute_and_rounded_half_up(rate: str, seco
     assert call_cost_cents(Decimal(rate), seconds) == cents
 
 
+@pytest.mark.row("F42")
 @pytest.mark.rule("13")
 @given(LARGE_RATES, st.integers(0, 10**7))
 def test_the_cost_of_a_call_is_rounded_once_as_fractions_say(rate: Decimal, seconds: int) -> None:

@@ -29,10 +29,12 @@ from starlette.routing import Route
 from tests.hammer.processor_calls import Calls
 
 MODES = (
-    "ok", "slow", "late", "hang", "hang_charged", "error", "error_charged", "cut", "cut_charged", "wait", "wait_charged",
+    "ok", "slow", "late", "hang", "hang_charged", "error", "error_charged", "cut", "cut_charged", "wait",
+    "wait_charged",
 )  # fmt: skip
 """What becomes of a charge: "hang" leaves the caller without an answer until it gives up, "error" answers 500, "cut"
-closes the connection; "…_charged" charges first. "late" charges, tells by webhook, and answers seconds later. "wait" and "wait_charged" are hangs that kills are aimed at."""
+closes the connection; "…_charged" charges first. "late" charges, tells by webhook, and answers seconds later. "wait"
+and "wait_charged" are hangs that kills are aimed at."""
 RANDOM = ("ok",) * 12 + ("slow", "slow", "error", "error_charged", "cut", "cut_charged")
 SLOW_SECONDS = (0.02, 0.3)
 LATE_SECONDS = 3.0

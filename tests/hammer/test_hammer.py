@@ -17,6 +17,7 @@ SIZE = 20
 SECONDS_MAX = 240
 
 
+@pytest.mark.row("F1", "F2", "F3", "F4", "F24", "F43")
 @pytest.mark.rule("12")
 @pytest.mark.rule("18")
 @pytest.mark.rule("35")

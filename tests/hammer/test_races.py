@@ -20,6 +20,7 @@ TIMES = 50
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.row("F7")
 @pytest.mark.rule("18")
 async def test_fifty_payments_with_one_key_charge_once(scene: Scene) -> None:
     paid = await scene.fund(5_000, copies=TIMES)
@@ -29,6 +30,7 @@ async def test_fifty_payments_with_one_key_charge_once(scene: Scene) -> None:
     assert await scene.differences() == []
 
 
+@pytest.mark.row("F36")
 @pytest.mark.rule("13")
 async def test_a_report_that_comes_twice_at_once_charges_once(scene: Scene) -> None:
     await scene.fund(50_000)
@@ -41,6 +43,7 @@ async def test_a_report_that_comes_twice_at_once_charges_once(scene: Scene) -> N
     assert await scene.differences() == []
 
 
+@pytest.mark.row("F35")
 @pytest.mark.rule("13")
 async def test_two_calls_that_drain_one_balance_never_overdraw_it(scene: Scene) -> None:
     for _ in range(TIMES):
@@ -53,6 +56,7 @@ async def test_two_calls_that_drain_one_balance_never_overdraw_it(scene: Scene) 
     assert await scene.differences() == []
 
 
+@pytest.mark.row("F36")
 @pytest.mark.rule("13")
 async def test_a_report_that_races_the_end_of_its_hold_charges_once(scene: Scene) -> None:
     await scene.fund(100_000)
@@ -89,6 +93,7 @@ async def test_one_call_reported_for_two_numbers_at_once_is_charged_to_one_of_th
     assert await scene.differences() == []
 
 
+@pytest.mark.row("F5")
 @pytest.mark.rule("18")
 async def test_a_charge_that_lands_after_it_was_given_up_takes_no_money(scene: Scene) -> None:
     other_process = SimulatedProcessor(scene.world.processor_file, PUBLIC_URL)
