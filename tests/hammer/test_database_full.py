@@ -8,14 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import asyncpg
 import pytest
 
-from api.adapters.database import dialect, execute, fetch_one
-from api.services.audit import audit
-from tests import factories
-from tests.flows.conftest import Service
-from tests.flows.getting_in import codes
-from tests.flows.money import balance, count, pay, record
+from api.adapters.database import DatabaseUnavailable, dialect, execute, fetch_one
+from tests.hammer.scene import Scene
 
-pytestmark = pytest.mark.row("F23")
+pytestmark = [pytest.mark.xdist_group("hammer"), pytest.mark.postgres, pytest.mark.row("F23")]
 CALLS_MAX = 200
 Fault = Callable[[str], AbstractAsyncContextManager[None]]
 
@@ -55,7 +51,8 @@ async def read_only(database_url: str) -> AsyncIterator[None]:
 async def _alter(database_url: str, change: str) -> None:
     name = database_url.rpartition("/")[2]
     connection = await asyncpg.connect(database_url)
-    await connection.execute(f'set default_transaction_read_only = off; alter database "{name}" {change}')
+    await connection.execute("set default_transaction_read_only = off")
+    await connection.execute(f'alter database "{name}" {change}')
     # Sessions that are open keep what they began with.
     await connection.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()", name
@@ -65,42 +62,29 @@ async def _alter(database_url: str, change: str) -> None:
 
 @pytest.mark.parametrize("fault", [full, read_only])
 async def test_a_database_that_takes_no_writes_refuses_them_whole_and_goes_on_reading(
-    service: Service, database_url: str, fault: Fault
+    scene: Scene, fault: Fault
 ) -> None:
-    ann, key = await factories.holder(service), await factories.switch_key(service)
-    opened, card = await ann.advance_connect(), await ann.card()
-    await pay(service, ann, await ann.quote(opened), card, "first")
-    quoted = await ann.quote(opened)
+    await scene.fund(50_000)
+    order, charged, refused = await scene.order(2_500), 0, None
 
-    async with fault(database_url):
-        refused: list[str] = []
-        calls = 0
-        while not refused and calls < CALLS_MAX:
+    async with fault(scene.world.database_url):
+        while refused is None and charged < CALLS_MAX:
             # What is left of the last pages is used up first.
-            refused = codes(await record(service, key, opened.phone, 60, f"call {calls}"))
-            calls += not refused
-        shown = await balance(service, ann)
-        kept = await count("journal_entries"), await count("calls")
+            try:
+                await scene.report(f"call {charged}", 60)
+                charged += 1
+            except DatabaseUnavailable as error:
+                refused = error
+        posted = await scene.posted_cents()
+        if fault is read_only:
+            with pytest.raises(DatabaseUnavailable):
+                await scene.pay(order)
 
-    assert refused == ["UNAVAILABLE"]
-    assert shown["posted"] == f"{max(0, 2500 - 10 * calls) / 100:.2f}"
-    assert kept == (calls + 1, calls)
-    assert (await audit()).differences == ()
-    again = await record(service, key, opened.phone, 60, f"call {calls}")
-    paid = await pay(service, ann, quoted, card, "second")
-    assert (codes(again), codes(paid), paid["payment"]["status"]) == ([], [], "SUCCEEDED")
-    assert (await audit()).differences == ()
-
-
-@pytest.mark.parametrize("fault", [read_only])
-async def test_a_payment_that_cannot_be_kept_is_not_charged(service: Service, database_url: str, fault: Fault) -> None:
-    ann = await factories.holder(service)
-    opened, card = await ann.advance_connect(), await ann.card()
-    quoted = await ann.quote(opened)
-
-    async with fault(database_url):
-        refused = await pay(service, ann, quoted, card)
-
-    assert codes(refused) == ["UNAVAILABLE"]
-    assert await service.processor.charges() == []
-    assert await count("payments") == await count("holds") == 0
+    assert refused is not None
+    assert posted == 50_000 - 125 * charged
+    assert await scene.differences() == []
+    assert await scene.ports.processor.captured_cents() == 50_000  # type: ignore[attr-defined]
+    again, paid = await scene.report(f"call {charged}", 60), await scene.pay(order)
+    assert (again.replayed, paid.replayed, paid.payment["status"]) == (False, False, "SUCCEEDED")
+    assert await scene.posted_cents() == 50_000 - 125 * (charged + 1) + 2_500
+    assert await scene.differences() == []
