@@ -14,7 +14,7 @@ from tests.hammer.rounds import Hammer, hammering
 from tests.hammer.scene import Scene, set_up
 from tests.hammer.world import World, make_world
 from tests.local_servers import LocalServer
-from tests.servers import create_database, drop_database, private_postgres
+from tests.servers import create_database, drop_database, private_postgres, private_redis
 
 HOLDERS = 8
 
@@ -23,6 +23,13 @@ HOLDERS = 8
 def own_postgres() -> Iterator[LocalServer]:
     """Yield a PostgreSQL server that may be killed; the hammer's databases are all there."""
     with private_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def own_redis() -> Iterator[LocalServer]:
+    """Yield a Redis server that may be killed."""
+    with private_redis() as server:
         yield server
 
 

@@ -29,15 +29,14 @@ from starlette.routing import Route
 from tests.hammer.processor_calls import Calls
 
 MODES = (
-    "ok", "slow", "late", "hang", "hang_charged", "error", "error_charged", "cut", "cut_charged", "wait",
+    "ok", "slow", "held", "hang", "hang_charged", "error", "error_charged", "cut", "cut_charged", "wait",
     "wait_charged",
 )  # fmt: skip
 """What becomes of a charge: "hang" leaves the caller without an answer until it gives up, "error" answers 500, "cut"
-closes the connection; "…_charged" charges first. "late" charges, tells by webhook, and answers seconds later. "wait"
-and "wait_charged" are hangs that kills are aimed at."""
+closes the connection; "…_charged" charges first. "held" charges, and answers once it is told to. "wait" and
+"wait_charged" are hangs that kills are aimed at."""
 RANDOM = ("ok",) * 12 + ("slow", "slow", "error", "error_charged", "cut", "cut_charged")
 SLOW_SECONDS = (0.02, 0.3)
-LATE_SECONDS = 3.0
 WAIT_SECONDS_MAX = 60.0
 DECLINING = "pm_card_chargeCustomerFail"
 TABLES = """
@@ -65,6 +64,7 @@ class Processor:
         self._answers: dict[str, tuple[str, Answer | None]] = {}
         self._told: deque[str] = deque()
         self._is_random = False
+        self._released = asyncio.Event()
         self._calls = Calls(self._pick, self._note)
         self.app = Starlette(
             routes=[
@@ -74,13 +74,16 @@ class Processor:
         )
 
     async def _control(self, request: Request) -> Response:
-        """Take `next` (modes for the next new keys), `random` (by the seed from now on), `webhooks` (where to)."""
+        """Take `next` (modes for the next new keys), `random` (by the seed from now on), `release` (answer what is
+        held), `webhooks` (where to call, signed by `secret`)."""
         told = await request.json()
         self._told.extend(told.get("next", ()))
         assert set(self._told) <= set(MODES)
         if "random" in told:
             self._is_random = told["random"]
             self._told.clear()
+        if told.get("release"):
+            self._released.set()
         if "webhooks" in told:
             self._calls.begin(told["webhooks"], told["secret"])
         return JSONResponse({"sent": self._calls.sent, "waiting": self._calls.waiting})
@@ -144,15 +147,16 @@ class Processor:
             # Whoever orders it again meanwhile is told that it is under way.
             self._answers[key] = order, None
             await asyncio.sleep(self._pick.uniform(*SLOW_SECONDS))
-        if mode in ("ok", "slow", "late") or mode.endswith("_charged"):
+        if mode in ("ok", "slow", "held") or mode.endswith("_charged"):
             self._answers[key] = order, self._charge(key, form)
-        if mode == "late":
-            await asyncio.sleep(LATE_SECONDS)
+        if mode == "held":
+            async with asyncio.timeout(WAIT_SECONDS_MAX):
+                await self._released.wait()
         if mode.startswith(("hang", "wait")):
             await _until_given_up(request)
         if mode.startswith("error"):
             return JSONResponse(_error("api_error", "Something went wrong"), 500)
-        if mode not in ("ok", "slow", "late"):
+        if mode not in ("ok", "slow", "held"):
             return _Cut()
         status, body = self._answers[key][1]  # type: ignore[misc]
         return JSONResponse(body, status)

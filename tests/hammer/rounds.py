@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import random
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -45,6 +44,7 @@ class Hammer:
         self.client, self.fleet = operations.client, operations.client.fleet
         self.world = operations.world
         self.kinds: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self.rounds = 0
         self._kills_settled = 0
         self.differences: list[str] = []
@@ -100,7 +100,7 @@ class Hammer:
             if self.fleet.kills > self._kills_settled:
                 await end_leases(self.world.database_url)
                 self._kills_settled = self.fleet.kills
-            await self._calm()
+            await self.calm()
             while True:
                 tables = await read_tables(self.world.database_url, ("payments", "due_work"))
                 open_ones = [row for row in tables["payments"] if row["status"] in UNSETTLED]
@@ -113,7 +113,7 @@ class Hammer:
                 await self._patiently("clock", {"advance": "PT11M"})
             await self._wait_until_told()
 
-    async def _calm(self) -> None:
+    async def calm(self) -> None:
         """Let the processor do from now on what it is asked for."""
         if self.processor is not None:
             await asyncio.to_thread(self.processor.tell, random=False)
@@ -185,15 +185,3 @@ async def hammering(
                 yield Hammer(Operations(world, client, pick), watchers, pick, processor)
         finally:
             await client.close()
-
-
-async def hammer_for(
-    hammer: Hammer, rounds: int, size: int, kill_each: float, deadline: float, say: Callable[[str], None]
-) -> str:
-    """Do rounds until there were enough, the time is over or something differs; return the audit's last line."""
-    while hammer.rounds < rounds and time.monotonic() < deadline and not hammer.differences:
-        await hammer.round(size, int(hammer.pick.random() < kill_each))
-        if hammer.rounds % 10 == 0:
-            say(f"round {hammer.rounds}: {await hammer.audit()}")
-    hammer.differences += [f"logged: {line[:300]}" for line in hammer.fleet.complaints()]
-    return await hammer.audit()

@@ -124,7 +124,7 @@ async def test_a_call_that_comes_before_the_answer_of_the_same_payment_settles_i
         assert paying.processor is not None
         doors = [f"{server.url}/webhooks/payments" for server in paying.fleet.servers]
         before = len(read_log(paying.world.processor_file))
-        await asyncio.to_thread(paying.processor.tell, next=["late"], webhooks=doors, secret=WEBHOOK_SECRET)
+        await asyncio.to_thread(paying.processor.tell, next=["held"], webhooks=doors, secret=WEBHOOK_SECRET)
         payment = await payment_of(paying, 0)
         asking = asyncio.create_task(paying.operations.settle_payment(payment))
         seen = []
@@ -135,10 +135,12 @@ async def test_a_call_that_comes_before_the_answer_of_the_same_payment_settles_i
             seen[:] = [row["status"] for row in tables["payments"] if row["id"] in keys]
             return seen == ["SUCCEEDED"]
 
-        await until_true(is_credited)
-        assert not asking.done()
+        try:
+            await until_true(is_credited, 20)
+            assert not asking.done()
+        finally:
+            await asyncio.to_thread(paying.processor.tell, release=True, webhooks=[], secret="")
         await asking
-        await asyncio.to_thread(paying.processor.tell, webhooks=[], secret="")
 
         assert (payment.answers[-1][1], payment.fresh) == ("SUCCEEDED", 1)
         assert "TOLD 200" in {line["act"] for line in read_log(paying.world.processor_file)[before:]}

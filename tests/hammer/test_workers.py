@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from api.adapters.database import transactional
@@ -33,6 +34,7 @@ pytestmark = [
 SECONDS_MAX = 120
 WORKERS = 3
 JOBS = 100
+PAID_AT_ONCE = 5
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -41,7 +43,8 @@ async def undecided(world: World, count: int, mode: str) -> None:
     async with set_up(world) as scene:
         await scene.ports.processor.behave(next=mode)  # type: ignore[attr-defined]
         orders = [await scene.order(100) for _ in range(count)]
-        await asyncio.gather(*(scene.pay(order) for order in orders))
+        for first in range(0, count, PAID_AT_ONCE):
+            await asyncio.gather(*(scene.pay(order) for order in orders[first : first + PAID_AT_ONCE]))
         await scene.ports.processor.behave(next="ok")  # type: ignore[attr-defined]
         later = timedelta(minutes=2) if mode == "timeout_charged" else timedelta(minutes=12)
         ahead = f"({later.total_seconds()})"
@@ -140,6 +143,7 @@ async def test_a_worker_that_stood_still_past_its_lease_changes_nothing_any_more
             with locked_file(world.processor_file):
                 await until_true(lambda: _is_leased(world))
                 os.kill(sleeper.pid, signal.SIGSTOP)
+                await until_true(lambda: _stands_still(sleeper.pid))
             await end_leases(world.database_url)
             try:
                 async with set_up(world) as scene:
@@ -158,6 +162,10 @@ async def test_a_worker_that_stood_still_past_its_lease_changes_nothing_any_more
 
 async def _is_leased(world: World) -> bool:
     return bool(await leased(world))
+
+
+async def _stands_still(pid: int) -> bool:
+    return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
 
 
 def _settled(row: Row) -> Row:
