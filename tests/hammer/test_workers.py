@@ -35,6 +35,7 @@ SECONDS_MAX = 120
 WORKERS = 3
 JOBS = 100
 PAID_AT_ONCE = 5
+PATIENCE_SECONDS = 40
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -81,12 +82,12 @@ async def leased(world: World) -> list[Row]:
     return [row for row in tables["due_work"] if row["leased_until"] and row["kind"] == WORK_KIND]
 
 
-async def until_done(world: World, seconds: float = 30) -> None:
+async def until_done(world: World) -> None:
     async def is_done() -> bool:
         tables = await read_tables(world.database_url, ("due_work",))
         return not any(row["kind"] == WORK_KIND for row in tables["due_work"])
 
-    await until_true(is_done, seconds)
+    await until_true(is_done, PATIENCE_SECONDS)
 
 
 async def found(world: World) -> list[str]:
@@ -112,7 +113,7 @@ async def test_a_hundred_jobs_are_done_once_each_though_workers_are_killed_at_th
         async def all_hold_some() -> bool:
             return len(await leased(world)) > (WORKERS - 1) * 4
 
-        await until_true(all_hold_some)
+        await until_true(all_hold_some, PATIENCE_SECONDS)
         for worker in workers[1:]:
             worker.kill()
         await lock.commit()
@@ -123,7 +124,7 @@ async def test_a_hundred_jobs_are_done_once_each_though_workers_are_killed_at_th
             left = [row for row in tables["due_work"] if row["kind"] == WORK_KIND]
             return bool(left) and len(left) <= (WORKERS - 1) * 4 and all(row["leased_until"] for row in left)
 
-        await until_true(only_the_dead_hold_some, 30)
+        await until_true(only_the_dead_hold_some, PATIENCE_SECONDS)
         await end_leases(world.database_url)
         await until_done(world)
 
@@ -141,7 +142,7 @@ async def test_a_worker_that_stood_still_past_its_lease_changes_nothing_any_more
         async with working(world, tmp_path, 1) as (sleeper,):
             # It waits for the processor, holding the work, and then it stands still.
             with locked_file(world.processor_file):
-                await until_true(lambda: _is_leased(world))
+                await until_true(lambda: _is_leased(world), PATIENCE_SECONDS)
                 os.kill(sleeper.pid, signal.SIGSTOP)
                 await until_true(lambda: _stands_still(sleeper.pid))
             await end_leases(world.database_url)
