@@ -190,10 +190,10 @@ class LocalPostgres(LocalServer):
             "port": self.port,
             "unix_socket_directories": "",
             "max_connections": 100,
-            # The data need not survive the machine, only the server's own death.
+            # The data need not survive the machine, only the server's own death: what was committed must have left the
+            # server's memory by then, so synchronous_commit stays on.
             "fsync": "off",
             "full_page_writes": "off",
-            "synchronous_commit": "off",
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
         return [str(self.program), "-D", str(self.data), *options]

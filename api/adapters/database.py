@@ -39,12 +39,16 @@ _OUTAGES = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    # Connections, memory and room on the disk.
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     ConnectionError,
     TimeoutError,
     DBConnectionError,
 )
+_SQLITE_OUTAGES = ("locked", "busy", "is full", "readonly", "disk I/O")
+"""What SQLite says when the file cannot be written to for now; nothing of the transaction is kept then."""
 
 
 class DatabaseUnavailable(Exception):
@@ -156,7 +160,7 @@ async def _commit(
             await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
             continue
         except OperationalError as error:
-            if "locked" in str(error) or "busy" in str(error):
+            if any(reason in str(error) for reason in _SQLITE_OUTAGES):
                 raise DatabaseUnavailable from error
             raise
         except _OUTAGES as error:

@@ -97,6 +97,7 @@ async def test_processes_that_charge_the_same_keys_at_once_charge_each_key_once(
     await processor.close()
 
 
+@pytest.mark.row("F2")
 @pytest.mark.rule("18")
 async def test_a_charge_outlives_the_process_that_was_killed_before_its_answer(tmp_path: Path) -> None:
     path = tmp_path / "processor.sqlite3"

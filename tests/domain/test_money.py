@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.domain.ledger import charge_split
 from api.domain.money import (
     affordable_seconds,
     call_cost_cents,
@@ -58,6 +60,7 @@ REFUSED_NUMBERS = [
 ]
 
 
+@pytest.mark.row("F41")
 @pytest.mark.parametrize("written", REFUSED_NUMBERS)
 def test_anything_but_a_plain_decimal_is_refused(written: object) -> None:
     with pytest.raises(ValueError) as caught:
@@ -132,11 +135,28 @@ def test_a_call_is_charged_by_started_minute_and_rounded_half_up(rate: str, seco
     assert call_cost_cents(Decimal(rate), seconds) == cents
 
 
+@pytest.mark.row("F42")
 @pytest.mark.rule("13")
 @given(LARGE_RATES, st.integers(0, 10**7))
 def test_the_cost_of_a_call_is_rounded_once_as_fractions_say(rate: Decimal, seconds: int) -> None:
     exact_cents = Fraction(rate) * ceil(Fraction(seconds, 60)) * 100
     assert call_cost_cents(rate, seconds) == floor(exact_cents + Fraction(1, 2))
+
+
+@pytest.mark.row("F42")
+@pytest.mark.rule("13")
+def test_ten_thousand_ratings_differ_from_exact_fractions_by_nothing_and_their_parts_are_the_whole() -> None:
+    pick = random.Random("ratings")
+    for _ in range(10_000):
+        rate = Decimal(pick.randrange(0, 1_000_000)) / 10_000
+        seconds = pick.choice((pick.randrange(0, 120), pick.randrange(0, 90_000), 60 * pick.randrange(0, 1_440)))
+        cost = call_cost_cents(rate, seconds)
+        assert cost == floor(Fraction(rate) * ceil(Fraction(seconds, 60)) * 100 + Fraction(1, 2))
+        own, others = pick.randrange(0, 5_000), pick.randrange(0, 5_000)
+        posted = own + others + pick.randrange(0, 5_000)
+        charged, lost = charge_split(cost, posted, own + others, own)
+        assert charged + lost == cost
+        assert 0 <= charged <= posted - others
 
 
 @pytest.mark.parametrize("rate, seconds", [("-0.01", 60), ("0.01", -1), ("0.00001", 60), ("NaN", 60)])

@@ -87,6 +87,7 @@ async def test_further_segments_extend_the_hold_until_the_money_ends(service: Se
     assert (await audit()).differences == ()
 
 
+@pytest.mark.row("F35")
 async def test_two_calls_at_once_never_hold_the_same_money(service: Service) -> None:
     ann, opened, key = await prepaid(service, 600)
 
@@ -96,6 +97,7 @@ async def test_two_calls_at_once_never_hold_the_same_money(service: Service) -> 
     assert (await balance(service, ann))["available"] == "0.00"
 
 
+@pytest.mark.row("F36")
 async def test_a_record_that_comes_twice_charges_once(service: Service) -> None:
     ann, opened, key = await prepaid(service)
     await authorize(service, key, opened.phone)
@@ -108,6 +110,7 @@ async def test_a_record_that_comes_twice_charges_once(service: Service) -> None:
     assert (await audit()).differences == ()
 
 
+@pytest.mark.row("F36")
 async def test_the_first_record_of_a_call_counts(service: Service) -> None:
     ann, opened, key = await prepaid(service)
     await record(service, key, opened.phone, 60)
@@ -139,6 +142,7 @@ async def test_two_switches_may_use_the_same_call_id(service: Service) -> None:
     assert (await balance(service, ann))["posted"] == "9.80"
 
 
+@pytest.mark.row("F35")
 async def test_what_the_balance_does_not_cover_is_written_off(service: Service) -> None:
     ann, opened, key = await prepaid(service, 25)
 
@@ -160,6 +164,7 @@ async def test_a_charge_leaves_the_holds_of_other_calls_whole(service: Service) 
     assert (seen["posted"], seen["held"], seen["available"]) == ("0.60", "0.60", "0.00")
 
 
+@pytest.mark.row("F36")
 async def test_a_hold_expires_a_day_after_its_last_segment_and_a_late_record_still_charges(service: Service) -> None:
     ann, opened, key = await prepaid(service)
     began = service.ports.now().isoformat()
@@ -198,6 +203,7 @@ async def test_a_record_from_before_the_phone_was_on_the_service_is_nobodys(serv
     assert (await balance(service, ann))["posted"] == "10.00"
 
 
+@pytest.mark.row("F36")
 @pytest.mark.parametrize(
     "change, path",
     [

@@ -24,6 +24,7 @@ async def ready(service: Service, card: str = "tok_visa") -> tuple[Holder, Opene
     return ann, opened, await ann.card(card), await ann.quote(opened)
 
 
+@pytest.mark.row("F10")
 async def test_a_repeat_gives_the_stored_answer_and_says_so(service: Service) -> None:
     ann, _, card, quoted = await ready(service)
 
@@ -36,6 +37,7 @@ async def test_a_repeat_gives_the_stored_answer_and_says_so(service: Service) ->
     assert len(await service.processor.charges()) == 1
 
 
+@pytest.mark.row("F8")
 async def test_a_key_with_another_input_is_a_conflict_that_says_when_it_was_used(service: Service) -> None:
     ann, opened, card, quoted = await ready(service)
     await pay(service, ann, quoted, card)
@@ -54,6 +56,7 @@ async def test_a_key_with_another_input_is_a_conflict_that_says_when_it_was_used
     assert len(await service.processor.charges()) == 1
 
 
+@pytest.mark.row("F8")
 async def test_a_key_that_another_mutation_used_is_a_conflict(service: Service) -> None:
     ann, _, card, quoted = await ready(service)
     bob = await factories.holder(service, "bob@mail.test")
@@ -73,6 +76,7 @@ async def existing(service: Service, holder: Holder) -> Opened:
     return Opened(factories.read_uuid(row["id"]), "")
 
 
+@pytest.mark.row("F8")
 async def test_keys_belong_to_an_account(service: Service) -> None:
     ann, _, card, quoted = await ready(service)
     bob = await factories.holder(service, "bob@mail.test")
@@ -85,6 +89,7 @@ async def test_keys_belong_to_an_account(service: Service) -> None:
     assert len(await service.processor.charges()) == 2
 
 
+@pytest.mark.row("F9")
 async def test_a_refusal_leaves_the_key_free(service: Service) -> None:
     ann, _, card, quoted = await ready(service)
     expired = await ann.card("tok_expired")
@@ -109,6 +114,7 @@ async def test_a_decline_uses_the_key(service: Service) -> None:
     assert len(await service.processor.charges()) == 1
 
 
+@pytest.mark.row("F7")
 async def test_fifty_payments_at_once_with_one_key_are_one(service: Service) -> None:
     ann, _, card, quoted = await ready(service)
 
@@ -121,6 +127,7 @@ async def test_fifty_payments_at_once_with_one_key_are_one(service: Service) -> 
     assert (await audit()).differences == ()
 
 
+@pytest.mark.row("F11")
 @pytest.mark.rule("14")
 async def test_a_quote_is_paid_once_whatever_the_key(service: Service) -> None:
     ann, _, card, quoted = await ready(service)
@@ -132,6 +139,7 @@ async def test_a_quote_is_paid_once_whatever_the_key(service: Service) -> None:
     assert (await balance(service, ann))["posted"] == "25.00"
 
 
+@pytest.mark.row("F12")
 async def test_aliases_of_one_payment_in_one_document_charge_once(service: Service) -> None:
     ann, _, card, quoted = await ready(service)
     field = PAY.split("{", 1)[1].rsplit("}", 1)[0].strip()

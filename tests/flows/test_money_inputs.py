@@ -25,6 +25,7 @@ def shown(value: Any) -> str:
     return ascii(value)[:20]
 
 
+@pytest.mark.row("F41")
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=shown)
 async def test_what_is_no_plain_decimal_is_a_bad_request(service: Service, value: Any) -> None:
     ann = await factories.holder(service)
@@ -52,6 +53,7 @@ async def test_what_is_no_plain_decimal_is_a_bad_request(service: Service, value
     assert await count("quotes") == await count("calls") == await count("journal_entries") == 0
 
 
+@pytest.mark.row("F41")
 @pytest.mark.parametrize("literal", LITERALS, ids=shown)
 async def test_a_literal_that_is_no_plain_decimal_is_a_bad_request(service: Service, literal: str) -> None:
     ann = await factories.holder(service)
@@ -113,6 +115,7 @@ async def test_a_deposit_for_somebody_is_bounded_alike(service: Service, amount:
     assert await count("quotes") == 0
 
 
+@pytest.mark.row("F41")
 @pytest.mark.rule("14")
 @pytest.mark.parametrize(
     "amount, code",

@@ -206,6 +206,7 @@ async def test_the_banks_page_leads_back_to_allowed_places_only(service: Service
     assert codes(payload) == ([] if allowed else ["INVALID"])
 
 
+@pytest.mark.row("F5")
 @pytest.mark.parametrize(
     "behaviour, status, posted", [("timeout", "FAILED", "0.00"), ("timeout_charged", "SUCCEEDED", "25.00")]
 )
@@ -251,6 +252,7 @@ class HeldUp:
         return getattr(self._processor, name)
 
 
+@pytest.mark.row("F5")
 async def test_a_charge_that_turns_up_after_its_payment_was_given_up_is_credited(service: Service) -> None:
     ann, opened = await prepaid(service)
     card, quoted = await ann.card(), await ann.quote(opened)

@@ -62,6 +62,13 @@ def read_charges(processor_file: Path) -> list[Row]:
         return [dict(row) for row in file.execute("select key, id, amount_cents, status from charges")]
 
 
+def read_log(processor_file: Path) -> list[Row]:
+    """Return what the processor did, in order."""
+    with closing(sqlite3.connect(f"file:{processor_file}?mode=ro", uri=True, timeout=10)) as file:
+        file.row_factory = sqlite3.Row
+        return [dict(row) for row in file.execute("select act, subject from log order by sequence")]
+
+
 def read_successes(processor_file: Path) -> list[str]:
     """Return whose success the processor logged, once for each time."""
     with closing(sqlite3.connect(f"file:{processor_file}?mode=ro", uri=True, timeout=10)) as file:

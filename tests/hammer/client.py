@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -26,7 +27,8 @@ RECORD = """mutation($input: RecordCallInput!) { recordCall(input: $input) {
 BALANCES = "query { me { balances { id revision posted { amount } held { amount } } } }"
 
 ANSWER_SECONDS_MAX = 45.0
-TRIES_MAX = 40
+TRIES_MAX = 60
+AGAIN_SECONDS_MAX = 0.5
 
 
 class NoAnswer(Exception):
@@ -47,6 +49,7 @@ class Client:
         self.unexpected: list[str] = []
         self._pick = pick
         self._waiting: list[tuple[int, asyncio.Event]] = []
+        self._outage = False
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         self.http = httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX, limits=limits)
 
@@ -66,6 +69,8 @@ class Client:
             if code in ("BAD_REQUEST", "FORBIDDEN", "UNAUTHENTICATED"):
                 self.refused[code] += 1
                 return {"errors": [{"code": code}]}
+            if self._outage and code == "INTERNAL":
+                raise NoAnswer("the database is away")
             self.unexpected.append(told)
             raise Unexpected(told)
         ((name, root),) = answer["data"].items()
@@ -81,11 +86,11 @@ class Client:
 
     async def until_answered(self, document: str, variables: Mapping[str, Any], token: str) -> Any:
         """Ask again, of whichever process is up, until there is an answer; what is asked must be safe to repeat."""
-        for _ in range(TRIES_MAX):
+        for tried in range(TRIES_MAX):
             try:
                 return await self.once(document, variables, token)
             except NoAnswer:
-                continue
+                await asyncio.sleep(min(0.02 * tried, AGAIN_SECONDS_MAX))
         told = f"no answer in {TRIES_MAX} tries to {document[:40]!r} {dict(variables)}"
         self.unexpected.append(told)
         raise Unexpected(told)
@@ -101,6 +106,15 @@ class Client:
             raise NoAnswer(f"{response.status_code} {response.text[:200]}")
         found: dict[str, Any] = response.json()
         return found
+
+    @contextlib.contextmanager
+    def during_an_outage(self) -> Iterator[None]:
+        """Take INTERNAL for what it is while there is no database: an answer that says to ask again."""
+        self._outage = True
+        try:
+            yield
+        finally:
+            self._outage = False
 
     async def until_asked(self, times: int) -> None:
         """Wait until there were so many answers in all, or somebody is in a hurry."""

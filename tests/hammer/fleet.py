@@ -20,6 +20,7 @@ class Fleet:
     def __init__(self, servers: list[LiveServer]) -> None:
         self.servers = servers
         self.kills = 0
+        self._read: dict[str, int] = {}
         self._down: set[int] = set(range(len(servers)))
         self._changed = asyncio.Condition()
         self._restarts: set[asyncio.Task[None]] = set()
@@ -61,9 +62,16 @@ class Fleet:
         for server in self.servers:
             server.stop()
 
+    def forget(self) -> None:
+        """Complain no more of what was logged so far."""
+        self._read = {server.url: server.log.stat().st_size for server in self.servers}
+
     def complaints(self) -> list[str]:
         """Return what the processes logged as errors that nobody expected."""
-        lines = [line for server in self.servers for line in server.log.read_text(errors="replace").splitlines()]
+        lines = []
+        for server in self.servers:
+            logged = server.log.read_bytes()[self._read.get(server.url, 0) :]
+            lines += logged.decode(errors="replace").splitlines()
         return [line for line in lines if '"level":"error"' in line.replace(" ", "") or "Traceback" in line]
 
     async def _start(self, number: int) -> None:
@@ -82,6 +90,7 @@ async def running(world: World, folder: Path, count: int, settings: Mapping[str,
         # Everybody has an address of their own, see Client: five declines from one stop it for an hour.
         "TRUSTED_PROXIES": "127.0.0.1",
         "SECRET_KEY": "a key for tests only, of forty characters",
+        **world.settings,
         **settings,
     }
     fleet = Fleet([LiveServer(folder, shared) for _ in range(count)])

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -40,7 +41,7 @@ class Points:
         with locked_file(self.world.processor_file):
             asking = asyncio.create_task(self.operations.ask_to_pay(payment, self.url))
             await self._until(payment, lambda row, charge: row is not None)
-            await self._kill(asking)
+            await self.kill(asking)
         self._expect(await self._found(payment), "PROCESSING", charged=False)
         await self.operations.settle_payment(payment)
 
@@ -51,9 +52,9 @@ class Points:
             with locked_file(self.world.processor_file):
                 asking = asyncio.create_task(self.operations.ask_to_pay(payment, self.url))
                 await self._until(payment, lambda row, charge: row is not None)
-                await balance.enter_async_context(self._locked_balance(payment.holder.service_key))
+                await balance.enter_async_context(self.locked_balance(payment.holder.service_key))
             await self._until(payment, lambda row, charge: charge is not None)
-            await self._kill(asking)
+            await self.kill(asking)
         self._expect(await self._found(payment), "PROCESSING", charged=True)
         await self.operations.settle_payment(payment)
 
@@ -66,7 +67,7 @@ class Points:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         await self._until(payment, lambda row, charge: row is not None and row["status"] == "SUCCEEDED")
-        await self._kill(asking)
+        await self.kill(asking)
         await self.operations.settle_payment(payment)
         self._expect(await self._found(payment), "SUCCEEDED", charged=True)
         if payment.fresh or payment.answers[-1][1] != "SUCCEEDED":
@@ -78,10 +79,10 @@ class Points:
         call = self.operations.new_call(holder, "0.14")
         await self.operations.authorize(call, 0)
         report = self.operations.report_of(call, 60)
-        async with self._locked_balance(holder.service_key):
+        async with self.locked_balance(holder.service_key):
             asking = asyncio.create_task(self._report_once(report))
-            await _until_true(self._somebody_waits)
-            await self._kill(asking)
+            await until_true(self._somebody_waits)
+            await self.kill(asking)
         await self.operations.report(call, report)
         if call.fresh != 1 or price_cents("0.14", 60) != 14:
             self.hammer.differences.append(f"a report that was cut off left something behind: {call.answers}")
@@ -98,7 +99,8 @@ class Points:
         with contextlib.suppress(NoAnswer):
             await self.hammer.client.once(RECORD, {"input": report}, self.world.switch_token, self.url)
 
-    async def _kill(self, asking: asyncio.Task[None]) -> None:
+    async def kill(self, asking: asyncio.Task[Any]) -> None:
+        """Kill the process, and whoever waits for its answer gives up; it is started again meanwhile."""
         self.hammer.fleet.kill(self.number)
         await asyncio.gather(asking, return_exceptions=True)
         self.hammer.fleet.restart_soon()
@@ -118,7 +120,7 @@ class Points:
         async def look() -> bool:
             return there(*await self._found(payment))
 
-        await _until_true(look)
+        await until_true(look)
 
     def _expect(self, found: tuple[Row | None, Row | None], status: str, *, charged: bool) -> None:
         row, charge = found
@@ -126,7 +128,7 @@ class Points:
             self.hammer.differences.append(f"the kill did not hit its point: {row}, {charge}")
 
     @contextlib.asynccontextmanager
-    async def _locked_balance(self, service_key: UUID) -> AsyncIterator[None]:
+    async def locked_balance(self, service_key: UUID) -> AsyncIterator[None]:
         """Keep everybody else from changing a balance; on SQLite, from writing at all."""
         url = self.world.database_url
         if url.startswith("sqlite://"):
@@ -152,8 +154,9 @@ class Points:
             await connection.close()
 
 
-async def _until_true(look: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(WAIT_SECONDS_MAX):
+async def until_true(look: Callable[[], Awaitable[bool]], seconds_max: float = WAIT_SECONDS_MAX) -> None:
+    """Wait until this is seen; fail when it takes too long."""
+    async with asyncio.timeout(seconds_max):
         while True:
             if await look():
                 return

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import random
 import sys
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from tests.hammer.client import Client, NoAnswer
 from tests.hammer.fleet import running
 from tests.hammer.invariants import Permanence, broken_promises, differences
 from tests.hammer.operations import Operations
+from tests.hammer.outside import end_leases
+from tests.hammer.own_processor import OwnProcessor
 from tests.hammer.watchers import Watcher, watching
 from tests.hammer.world import World
 from tests.live_servers import ROOT
@@ -28,35 +29,41 @@ ROUND_SECONDS_MAX = 150.0
 QUIET_SECONDS_MAX = 120.0
 LOOK_AGAIN_SECONDS = 0.1
 WATCHED = 3
+Fault = Callable[[], Awaitable[None]]
+"""Something that is done to a machine while operations go on."""
 UNSETTLED = ("PROCESSING", "REQUIRES_ACTION")
 
 
 class Hammer:
-    """One world, its processes and all that was seen of them."""
+    """One world, its processes and all that was seen of them; `processor` where that is a process of its own."""
 
-    def __init__(self, operations: Operations, watchers: list[Watcher], pick: random.Random) -> None:
-        self.operations, self.watchers, self.pick = operations, watchers, pick
+    def __init__(
+        self, operations: Operations, watchers: list[Watcher], pick: random.Random, processor: OwnProcessor | None
+    ) -> None:
+        self.operations, self.watchers, self.pick, self.processor = operations, watchers, pick, processor
         self.client, self.fleet = operations.client, operations.client.fleet
         self.world = operations.world
         self.kinds: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self.rounds = 0
+        self._kills_settled = 0
         self.differences: list[str] = []
         self._permanence = Permanence()
 
-    async def round(self, size: int, kills: int) -> None:
-        """Do `size` random operations, kill that often among them, settle, and look at everything."""
+    async def round(self, size: int, kills: int, *faults: Fault) -> None:
+        """Do `size` random operations, kill that often and do these faults among them, settle, look at everything."""
         async with asyncio.timeout(ROUND_SECONDS_MAX):
-            await self._read_clock()
-            await self._operate(size, kills)
+            await self.operate(size, [self._kill_one] * kills + list(faults))
             await self.settle()
         await self.look()
         self.rounds += 1
 
-    async def _operate(self, size: int, kills: int) -> None:
-        """Work at several operations at once; kills fall when so many answers have come."""
+    async def operate(self, size: int, faults: Sequence[Fault]) -> None:
+        """Work at several operations at once; faults fall when so many answers have come."""
+        await self._read_clock()
         weights, choices = zip(*self.operations.choices(), strict=True)
         work = iter([self.pick.choices(choices, weights)[0] for _ in range(size)])
-        moments = sorted(self.pick.randrange(size * 2) for _ in range(kills))
+        moments = sorted(self.pick.randrange(size * 2) for _ in faults)
         start = self.client.asked.total()
 
         async def hands() -> None:
@@ -65,9 +72,9 @@ class Hammer:
                 await operation()
 
         async def killer() -> None:
-            for moment in moments:
+            for moment, fault in zip(moments, faults, strict=True):
                 await self.client.until_asked(start + moment)
-                await self._kill_one()
+                await fault()
 
         killing = asyncio.create_task(killer())
         results = await asyncio.gather(*(hands() for _ in range(AT_ONCE)), return_exceptions=True)
@@ -90,7 +97,10 @@ class Hammer:
         """Bring everything to its end: whole processes, answered questions, decided payments, told events."""
         async with asyncio.timeout(QUIET_SECONDS_MAX):
             await self.fleet.whole()
-            await self._patiently("payments", {"next": "ok"})
+            if self.fleet.kills > self._kills_settled:
+                await end_leases(self.world.database_url)
+                self._kills_settled = self.fleet.kills
+            await self.calm()
             while True:
                 tables = await read_tables(self.world.database_url, ("payments", "due_work"))
                 open_ones = [row for row in tables["payments"] if row["status"] in UNSETTLED]
@@ -102,6 +112,13 @@ class Hammer:
                     break
                 await self._patiently("clock", {"advance": "PT11M"})
             await self._wait_until_told()
+
+    async def calm(self) -> None:
+        """Let the processor do from now on what it is asked for."""
+        if self.processor is not None:
+            await asyncio.to_thread(self.processor.tell, random=False)
+        else:
+            await self._patiently("payments", {"next": "ok"})
 
     async def _patiently(self, path: str, body: Mapping[str, str]) -> None:
         """Open a door until it answers; a lease of a killed process keeps the clock waiting until it ends."""
@@ -151,7 +168,13 @@ class Hammer:
 
 @contextlib.asynccontextmanager
 async def hammering(
-    world: World, folder: Path, seed: str, *, servers: int, settings: Mapping[str, str] | None = None
+    world: World,
+    folder: Path,
+    seed: str,
+    *,
+    servers: int,
+    settings: Mapping[str, str] | None = None,
+    processor: OwnProcessor | None = None,
 ) -> AsyncIterator[Hammer]:
     """Yield a hammer over a world, served by `servers` processes that log in `folder`."""
     pick = random.Random(seed)
@@ -159,18 +182,6 @@ async def hammering(
         client = Client(fleet, pick)
         try:
             async with watching(fleet, world.holders[:WATCHED], pick) as watchers:
-                yield Hammer(Operations(world, client, pick), watchers, pick)
+                yield Hammer(Operations(world, client, pick), watchers, pick, processor)
         finally:
             await client.close()
-
-
-async def hammer_for(
-    hammer: Hammer, rounds: int, size: int, kill_each: float, deadline: float, say: Callable[[str], None]
-) -> str:
-    """Do rounds until there were enough, the time is over or something differs; return the audit's last line."""
-    while hammer.rounds < rounds and time.monotonic() < deadline and not hammer.differences:
-        await hammer.round(size, int(hammer.pick.random() < kill_each))
-        if hammer.rounds % 10 == 0:
-            say(f"round {hammer.rounds}: {await hammer.audit()}")
-    hammer.differences += [f"logged: {line[:300]}" for line in hammer.fleet.complaints()]
-    return await hammer.audit()

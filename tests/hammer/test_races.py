@@ -3,91 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from uuid import UUID
 
 import pytest
 
 from api.adapters.database import fetch_one, read_uuid
 from api.adapters.payments_simulated import SimulatedProcessor
-from api.adapters.ports import Ports
-from api.domain.ids import NodeKind, key_of
-from api.domain.payments import PaymentPurpose
-from api.services import calls, charges, due_work, holds, payments
-from api.services.quotes import quote_payment
-from tests.hammer.acknowledged import Acknowledged
-from tests.hammer.books import read_tables
-from tests.hammer.invariants import broken_promises, differences
+from api.services import charges, due_work, holds
 from tests.hammer.points import locked_file
-from tests.hammer.world import PUBLIC_URL, Holder, World, ports_of
+from tests.hammer.scene import Scene
+from tests.hammer.world import PUBLIC_URL
 
 pytestmark = [pytest.mark.xdist_group("hammer"), pytest.mark.postgres]
 TIMES = 50
-RATE = Decimal("1.25")
-SECONDS_MAX = 60
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-@dataclass
-class Scene:
-    """A world without servers: this process is the service."""
-
-    ports: Ports
-    world: World
-    switch: UUID
-    number: int = 0
-
-    @property
-    def holder(self) -> Holder:
-        return self.world.holders[0]
-
-    def name(self) -> str:
-        self.number += 1
-        return f"call-{self.number}"
-
-    async def fund(self, cents: int, copies: int = 1) -> list[payments.Paid]:
-        """Pay a quote with one key, `copies` times at once."""
-        holder, amount = self.holder, Decimal(cents) / 100
-        purpose = PaymentPurpose.FUND_ADVANCE_CONNECT
-        quoted = await quote_payment(self.ports, holder.account, purpose, holder.service_key, amount)
-        card = key_of(holder.cards["tok_visa"], NodeKind.PAYMENT_METHOD)
-        assert card is not None
-        order = payments.Order(read_uuid(quoted.row["id"]), card, None, self.name())
-        return await asyncio.gather(*(payments.pay(self.ports, holder.account, order) for _ in range(copies)))
-
-    async def ask(self, call_id: str, phone: str | None = None) -> calls.CallAnswer:
-        ask = calls.Ask(call_id, 0, phone or self.holder.phone, None, RATE)
-        return await calls.authorize(self.ports, self.switch, ask)
-
-    async def report(self, call_id: str, seconds: int, phone: str | None = None) -> calls.CallAnswer:
-        started_at = self.ports.now() - timedelta(seconds=seconds)
-        report = calls.Report(call_id, phone or self.holder.phone, None, started_at, seconds, RATE)
-        return await calls.record(self.ports, self.switch, report)
-
-    async def posted_cents(self) -> int:
-        row = await fetch_one("select posted from balances where service_account_id = $1", self.holder.service_key)
-        assert row is not None
-        return int(row["posted"])
-
-    async def differences(self) -> list[str]:
-        """Return what is wrong with the books; nothing here publishes, so unpublished events are none of it."""
-        tables = await read_tables(self.world.database_url)
-        found = differences(tables, self.world.processor_file) + broken_promises(tables, Acknowledged())
-        return [difference for difference in found if "never published" not in difference]
-
-
-@pytest.fixture
-async def scene(world: World) -> AsyncIterator[Scene]:
-    """Yield a world without servers."""
-    async with asyncio.timeout(SECONDS_MAX), ports_of(world.database_url, world.processor_file) as ports:
-        switch = await fetch_one("select id from api_keys")
-        assert switch is not None
-        yield Scene(ports, world, read_uuid(switch["id"]))
-
-
+@pytest.mark.row("F7")
 @pytest.mark.rule("18")
 async def test_fifty_payments_with_one_key_charge_once(scene: Scene) -> None:
     paid = await scene.fund(5_000, copies=TIMES)
@@ -97,6 +30,7 @@ async def test_fifty_payments_with_one_key_charge_once(scene: Scene) -> None:
     assert await scene.differences() == []
 
 
+@pytest.mark.row("F36")
 @pytest.mark.rule("13")
 async def test_a_report_that_comes_twice_at_once_charges_once(scene: Scene) -> None:
     await scene.fund(50_000)
@@ -109,6 +43,7 @@ async def test_a_report_that_comes_twice_at_once_charges_once(scene: Scene) -> N
     assert await scene.differences() == []
 
 
+@pytest.mark.row("F35")
 @pytest.mark.rule("13")
 async def test_two_calls_that_drain_one_balance_never_overdraw_it(scene: Scene) -> None:
     for _ in range(TIMES):
@@ -121,6 +56,7 @@ async def test_two_calls_that_drain_one_balance_never_overdraw_it(scene: Scene) 
     assert await scene.differences() == []
 
 
+@pytest.mark.row("F36")
 @pytest.mark.rule("13")
 async def test_a_report_that_races_the_end_of_its_hold_charges_once(scene: Scene) -> None:
     await scene.fund(100_000)
@@ -157,6 +93,7 @@ async def test_one_call_reported_for_two_numbers_at_once_is_charged_to_one_of_th
     assert await scene.differences() == []
 
 
+@pytest.mark.row("F5")
 @pytest.mark.rule("18")
 async def test_a_charge_that_lands_after_it_was_given_up_takes_no_money(scene: Scene) -> None:
     other_process = SimulatedProcessor(scene.world.processor_file, PUBLIC_URL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from api.adapters.broadcast import open_broadcast
 from api.adapters.clock import SandboxClock
 from api.adapters.live import Live
 from api.adapters.migrations import migrate
+from api.adapters.payments import Processor
 from api.adapters.payments_simulated import SimulatedProcessor
 from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import SandboxMailer, SandboxTexter
@@ -47,19 +48,20 @@ class Holder(NamedTuple):
 
 
 class World(NamedTuple):
-    """What the database holds before the first operation."""
+    """What the database holds before the first operation; `settings` name the processor where it is not simulated."""
 
     database_url: str
     processor_file: Path
     holders: tuple[Holder, ...]
     switch_token: str
+    settings: Mapping[str, str] = {}
 
 
 @contextlib.asynccontextmanager
-async def ports_of(database_url: str, processor_file: Path) -> AsyncIterator[Ports]:
+async def ports_of(database_url: str, processor_file: Path, processor: Processor | None = None) -> AsyncIterator[Ports]:
     """Connect this process to the database, and yield ports that deliver nothing outside of it."""
     secrets, clock = Secrets("a key for tests only"), SandboxClock()
-    processor = SimulatedProcessor(processor_file, PUBLIC_URL)
+    processor = processor or SimulatedProcessor(processor_file, PUBLIC_URL)
     await database.connect(database_url)
     try:
         yield Ports(

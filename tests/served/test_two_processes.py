@@ -91,6 +91,7 @@ async def test_an_end_that_no_process_was_told_of_is_found_at_the_next_look_at_a
         assert await socket.closed() == 4403
 
 
+@pytest.mark.row("F4")
 async def test_an_event_that_a_dead_process_left_behind_is_published_by_the_others(pair: Pair, first: Api) -> None:
     service = await prepaid_service(first)
     database = await asyncpg.connect(pair.database_url)
@@ -138,6 +139,7 @@ async def _die_after_commit(database: asyncpg.Connection, service_id: uuid.UUID 
     return revision
 
 
+@pytest.mark.row("F24")
 async def test_an_open_stream_learns_the_truth_after_redis_was_away(pair: Pair, first: Api, second: Api) -> None:
     service, call_id = await prepaid_service(first), new_key()
     async with first.socket() as socket:
