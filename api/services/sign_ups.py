@@ -230,7 +230,7 @@ async def _renew_links(ports: Ports, email: Email) -> None:
             first_name, created_at = profile["first_name"], read_time(row["created_at"])
             await _mail_link(ports, link, row["email"], row["locale"], first_name, created_at)
         elif used is not None:
-            await mail_why_not(ports, email.address, used, pending_id)
+            await mail_why_not(ports, email.address, used, uuid7())
             return
         else:
             # Nobody gets the link of a sign-up at a taken address.
