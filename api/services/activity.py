@@ -14,8 +14,8 @@ from api.auth.limits import Limit, limit_fault
 from api.domain.accounts import Channel
 from api.services.pages import Page, PageRequest, newest_first
 
-HOLDER = "holder"
-"""The actor of what the holder did; staff appear by their name, the service as "system"."""
+HOLDER, SYSTEM = "holder", "system"
+"""The actors of what the holder did and of what the service did by itself; staff appear by their name."""
 
 SOMEBODY = "somebody"
 """The actor of what was tried without proof of who it was."""

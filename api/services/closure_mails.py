@@ -46,7 +46,7 @@ async def tell_end(ports: Ports, closure: Row) -> None:
     """Mail that a closing is over, and note a deletion on record."""
     closure_id = read_uuid(closure["id"])
     if closure["kind"] == ClosureKind.DELETE_ACCOUNT.value:
-        await note(ports, read_uuid(closure["account_id"]), DELETED, channel=Channel.SYSTEM, actor="system")
+        await note(ports, read_uuid(closure["account_id"]), DELETED, channel=Channel.SYSTEM, actor=SYSTEM)
     if closure["contact_email"]:
         await queue_mail(
             ports, f"closures.{closure['kind'].lower()}_over", to=closure["contact_email"], locale=closure["locale"],
