@@ -7,7 +7,7 @@ from api.adapters.ports import Ports
 from api.domain.accounts import Channel
 from api.domain.closures import ClosureKind
 from api.domain.texts import render
-from api.services.activity import HOLDER, note
+from api.services.activity import HOLDER, SYSTEM, note
 from api.services.mails import Link, mailable_time, queue_mail
 
 _ACTIONS = {
