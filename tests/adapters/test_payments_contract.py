@@ -104,7 +104,7 @@ async def test_a_decline_is_an_answer_and_stays_one(bank: Bank) -> None:
     assert again == declined == await bank.processor.inquire(key)
 
 
-@pytest.mark.parametrize("key", [new_key(), "no key of ours"])
+@pytest.mark.parametrize("key", [new_key(), "no key of ours"], ids=["unused", "not ours"])
 async def test_a_key_that_was_never_seen_is_nothing(bank: Bank, key: str) -> None:
     assert await bank.processor.inquire(key) is None
     assert await bank.processor.cancel(key) is None
