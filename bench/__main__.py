@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m bench [account-read] [call-charge] [sign-ins] [live]`, all of them when none is named.
+"""Run the benchmarks: `python -m bench [account-read] [call-charge] [payment] [sign-ins] [live]`, all of them when none is named.
 
 PEERS names the folder of other servers to measure in the same run; ACCOUNTS, ROUNDS and SECONDS say how much is done.
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import uvloop
 
-from bench import account_read, beside_sign_ins, call_charge, live
+from bench import account_read, beside_sign_ins, call_charge, live, payment
 from bench.peers import Peers
 from bench.seed import Seeded, check_ledger, seed
 from tests.live_servers import LiveServer, live_server
 from tests.servers import drop_database, postgres_server
 
-NAMES = ("account-read", "call-charge", "sign-ins", "live")
+NAMES = ("account-read", "call-charge", "payment", "sign-ins", "live")
 DATABASE = "bench_product"
 
 
@@ -65,9 +65,9 @@ def _measure(name: str, seeded: Seeded, work: Path, peers: Peers | None, given: 
     if name == "sign-ins":
         with serve() as server:
             return uvloop.run(beside_sign_ins.measure(server, seeded, given.rounds, given.seconds))
-    measure = account_read.measure if name == "account-read" else call_charge.measure
+    measures = {"account-read": account_read, "call-charge": call_charge, "payment": payment}
     with serve() as server:
-        return uvloop.run(measure(server, seeded, work, peers, given.rounds, given.seconds))
+        return uvloop.run(measures[name].measure(server, seeded, work, peers, given.rounds, given.seconds))
 
 
 if __name__ == "__main__":

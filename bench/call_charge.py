@@ -49,27 +49,27 @@ async def measure(
 ) -> str:
     """Return the table; all ways take turns."""
     ways: dict[str, tuple[Measure, Measure]] = {
-        "authorizeCall + recordCall": _both(lambda one: _ours(server, seeded, seconds, asks=True, one=one)),
-        "recordCall alone": _both(lambda one: _ours(server, seeded, seconds, asks=False, one=one)),
+        "authorizeCall + recordCall": both(lambda one: _ours(server, seeded, seconds, asks=True, one=one)),
+        "recordCall alone": both(lambda one: _ours(server, seeded, seconds, asks=False, one=one)),
     }
-    if program := _pgbench():
+    if program := pgbench():
         floor = Path(__file__).parent / "charge.sql"
         accounts = len(seeded.tokens)
-        ways["pgbench: a charge's rows, one statement"] = _both(
-            lambda one: _pgbench_run(program, floor, seeded.url, 1 if one else accounts, seconds)
+        ways["pgbench: a charge's rows, one statement"] = both(
+            lambda one: pgbench_run(program, floor, seeded.url, 1 if one else accounts, seconds)
         )
     with ExitStack() as stack:
         if peers is not None:
             peer = stack.enter_context(peers.serving("mercurius-many"))
             tokens = [line.split()[0] for line in peers.tokens.read_text().splitlines()]
             requests = [load.graphql_request(peer.port, token, peers.body("post")) for token in tokens]
-            ways["peer: mercurius-many, ledger post"] = _both(
+            ways["peer: mercurius-many, ledger post"] = both(
                 lambda one: _post(peer.port, peer.pid, requests[:1] if one else requests, seconds)
             )
             for script in ("ledger_one", "ledger_steps") if program else ():
                 path = peers.folder / "db" / f"{script}.sql"
-                ways[f"peer: pgbench, {script}"] = _both(
-                    lambda one, path=path: _pgbench_run(program, path, peers.url, 1 if one else 10_000, seconds)
+                ways[f"peer: pgbench, {script}"] = both(
+                    lambda one, path=path: pgbench_run(program, path, peers.url, 1 if one else 10_000, seconds)
                 )
         measured: dict[str, tuple[list[load.Load], list[load.Load]]] = {name: ([], []) for name in ways}
         for _ in range(rounds):
@@ -80,12 +80,13 @@ async def measure(
     base = load.Load.median(measured["recordCall alone"][0]), load.Load.median(measured["recordCall alone"][1])
     for name, (spreads, hots) in measured.items():
         spread, hot = load.Load.median(spreads), load.Load.median(hots)
-        rows.append([name, *_cells(spread, base[0]), *_cells(hot, base[1])])
+        rows.append([name, *cells(spread, base[0]), *cells(hot, base[1])])
     head = ["way", "spread /s", "ratio", "p50 ms", "p99 ms", "cpu us", "hot /s", "ratio", "p50 ms", "p99 ms", "cpu us"]
     return load.table(head, rows)
 
 
-def _cells(it: load.Load, base: load.Load) -> list[str]:
+def cells(it: load.Load, base: load.Load) -> list[str]:
+    """Return the cells of a way beside its base."""
     times = [f"{value:.1f}" if value else "-" for value in (it.p50, it.p99)]
     return [
         f"{it.per_second:.0f}",
@@ -95,7 +96,8 @@ def _cells(it: load.Load, base: load.Load) -> list[str]:
     ]
 
 
-def _both(way: Callable[[bool], Awaitable[load.Load]]) -> tuple[Measure, Measure]:
+def both(way: Callable[[bool], Awaitable[load.Load]]) -> tuple[Measure, Measure]:
+    """Return a way on spread accounts, and on one hot account."""
     return lambda: way(False), lambda: way(True)
 
 
@@ -119,12 +121,14 @@ async def _post(port: int, pid: int, requests: list[bytes], seconds: float) -> l
     return await load.run(port, pid, CONNECTIONS, seconds, post)
 
 
-def _pgbench() -> str | None:
+def pgbench() -> str | None:
+    """Return where the program is, or None."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pgbench"), reverse=True)
     return shutil.which("pgbench") or (str(found[0]) if found else None)
 
 
-async def _pgbench_run(program: str | None, script: Path, url: str, spread: int, seconds: int) -> load.Load:
+async def pgbench_run(program: str | None, script: Path, url: str, spread: int, seconds: int) -> load.Load:
+    """Run a script of pgbench for some seconds; return how often a second it was done."""
     assert program is not None
     command = [program, "-n", "-M", "prepared", "-f", str(script), "-D", f"spread={spread}"]
     command += ["-c", str(CONNECTIONS), "-j", "1", "-T", str(seconds), url]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
@@ -44,6 +45,11 @@ async def seed(server_url: str, name: str, accounts: int) -> Seeded:
         [f"+15052{i:06}" for i in numbers],
         [str(row["id"]) for row in rows],
     )
+
+
+def service_key(number: int) -> UUID:
+    """Return the key of the service of account `number`, as `bench_id(2, number)` of seed.sql makes it."""
+    return UUID(f"{1780000000000 + number:012x}70028000{number:012x}")
 
 
 async def check_ledger(url: str) -> str:

@@ -27,7 +27,8 @@ select bench_id(4, i), bench_id(2, i), bench_id(1, i), 'ADVANCE_CONNECT', 'USD_C
   from generate_series(1, current_setting('bench.accounts')::int) i;
 
 insert into ledger_accounts (id, kind, key, unit, balance_id) values
-  (bench_id(5, 1), 'GOODWILL_EXPENSE', 'operator', 'USD_CENT', null), (bench_id(5, 2), 'CALL_REVENUE', 'operator', 'USD_CENT', null);
+  (bench_id(5, 1), 'GOODWILL_EXPENSE', 'operator', 'USD_CENT', null), (bench_id(5, 2), 'CALL_REVENUE', 'operator', 'USD_CENT', null),
+  (bench_id(5, 3), 'PROCESSOR_CLEARING', 'simulated', 'USD_CENT', null);
 insert into ledger_accounts (id, kind, key, unit, balance_id)
 select bench_id(6, i), 'PREPAID', bench_id(2, i)::text, 'USD_CENT', bench_id(4, i)
   from generate_series(1, current_setting('bench.accounts')::int) i;
