@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m bench [account-read] [call-charge] [payment] [sign-ins] [live]`, all of them when none is named.
+"""Run the benchmarks: `python -m bench [NAME ...]`, all of them when none is named (see NAMES).
 
 PEERS names the folder of other servers to measure in the same run; ACCOUNTS, ROUNDS and SECONDS say how much is done.
 """
