@@ -8,6 +8,7 @@ migration of ours asks the database by a model.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from copy import copy
 
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
@@ -32,6 +33,42 @@ class _SharedApps(StateApps):
         """Build none."""
 
 
+class _SharedState(State):
+    """A state that renders one model anew, not all that are related to it, where no field of it changed."""
+
+    def clone(self) -> State:
+        """Return a state that can change without this one."""
+        models = {key: model.clone() for key, model in self.models.items()}
+        return _SharedState(models=models, apps=self.apps.clone(model_states=models))
+
+    def reload_model(self, app_label: str, model_name: str) -> None:
+        """Show a model as it is now."""
+        state = self.models[app_label, model_name]
+        shown = self.apps.apps.get(app_label, {}).get(model_name)
+        if shown is None or shown.__dict__.get("_rendered_of") != _names_of(state):
+            super().reload_model(app_label, model_name)
+            return
+        # Only its options are others, so a copy that shares its fields will do; an earlier state may show the other.
+        model = type.__new__(type(shown), shown.__name__, shown.__bases__, dict(shown.__dict__))
+        model._meta = copy(shown._meta)
+        model._meta._model = model
+        model._meta.constraints = tuple(state.options.get("constraints", ()))
+        model._meta.table_description = state.options.get("table_description", "")
+        self.apps.apps[app_label][model_name] = model
+
+    def _reload(self, models_to_reload: set[tuple[str, str]]) -> None:
+        super()._reload(models_to_reload)
+        for app_label, model_name in models_to_reload:
+            model = self.apps.apps[app_label][model_name]
+            model._rendered_of = _names_of(self.models[app_label, model_name])  # type: ignore[attr-defined]
+
+
+def _names_of(state: ModelState) -> tuple[object, ...]:
+    """Return what a model is rendered of, besides constraints and its description."""
+    kept = {name: value for name, value in state.options.items() if name not in ("constraints", "table_description")}
+    return (state.table, {name: id(field) for name, field in state.fields.items()}, kept)
+
+
 class QuickExecutor(MigrationExecutor):
     """Applies migrations and takes them back as Tortoise does, on states that share their models."""
 
@@ -50,7 +87,7 @@ class QuickExecutor(MigrationExecutor):
         connections = {
             label: config.get("default_connection", "default") for label, config in self.loader.apps_config.items()
         }
-        state = State(models={}, apps=_SharedApps(default_connections=connections))
+        state = _SharedState(models={}, apps=_SharedApps(default_connections=connections))
         for key in self._full_plan():
             if key in applied and (migration := self.loader.graph.nodes[key]) is not None:
                 yield key, state
