@@ -17,6 +17,9 @@ from api.services.pages import Page, PageRequest, newest_first
 HOLDER = "holder"
 """The actor of what the holder did; staff appear by their name, the service as "system"."""
 
+SYSTEM = "system"
+"""The actor of what the service does by itself."""
+
 SOMEBODY = "somebody"
 """The actor of what was tried without proof of who it was."""
 

@@ -7,13 +7,13 @@ from api.adapters.ports import Ports
 from api.domain.accounts import Channel
 from api.domain.closures import ClosureKind
 from api.domain.texts import render
-from api.services.activity import HOLDER, note
+from api.services.activity import HOLDER, SYSTEM, note
 from api.services.mails import Link, mailable_time, queue_mail
 
 _ACTIONS = {
     ClosureKind.DELETE_ACCOUNT: "account_deletion_asked",
     ClosureKind.CLOSE_SERVICE: "service_closing_asked",
-    ClosureKind.INACTIVITY: "service_closing_asked",
+    ClosureKind.INACTIVITY: "service_closed_unused",
 }
 DELETED = "account_deleted"
 
@@ -24,10 +24,8 @@ async def tell_request(ports: Ports, account: Row, closure: Row, channel: Channe
     Where that is another address, the account's own is told too: whoever took the account over could name theirs.
     """
     kind, closure_id = ClosureKind(closure["kind"]), read_uuid(closure["id"])
-    await note(
-        ports, read_uuid(account["id"]), _ACTIONS[kind], channel=channel,
-        actor=f"staff: {staff_name}"[:80] if staff_name else HOLDER,
-    )  # fmt: skip
+    actor = f"staff: {staff_name}"[:80] if staff_name else SYSTEM if channel is Channel.SYSTEM else HOLDER
+    await note(ports, read_uuid(account["id"]), _ACTIONS[kind], channel=channel, actor=actor)
     template = f"closures.{kind.value.lower()}"
     params = {"at": mailable_time(read_time(closure["requested_at"])), "service": await _service(closure)}
     link = Link("closure", (str(closure_id),))
@@ -46,7 +44,7 @@ async def tell_end(ports: Ports, closure: Row) -> None:
     """Mail that a closing is over, and note a deletion on record."""
     closure_id = read_uuid(closure["id"])
     if closure["kind"] == ClosureKind.DELETE_ACCOUNT.value:
-        await note(ports, read_uuid(closure["account_id"]), DELETED, channel=Channel.SYSTEM, actor="system")
+        await note(ports, read_uuid(closure["account_id"]), DELETED, channel=Channel.SYSTEM, actor=SYSTEM)
     if closure["contact_email"]:
         await queue_mail(
             ports, f"closures.{closure['kind'].lower()}_over", to=closure["contact_email"], locale=closure["locale"],
