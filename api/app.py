@@ -35,6 +35,7 @@ from api.routes.files import file_routes
 from api.routes.gate import Gate
 from api.routes.graphiql import graphiql_assets, graphiql_page, wants_graphiql
 from api.routes.graphql_door import GraphQLDoor, bearer
+from api.routes.keep_active_page import keep_active_routes
 from api.routes.pages import page_routes
 from api.routes.proxies import client_address
 from api.routes.refusals import mask, refuse
@@ -118,6 +119,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         payments_webhook(ports),
         texts_route(ports),
         closure_page_route(ports),
+        *keep_active_routes(ports),
         export_route(ports),
         *file_routes(ports),
         Route("/healthz", health.alive),

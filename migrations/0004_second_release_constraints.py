@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
                 "table": "activeness",
                 "app": "models",
                 "pk_attr": "id",
-                "table_description": "When a service was last used, and when its holder was told that it will close.",
+                "table_description": "When a holder last asked to keep a service, NULL for never, and when it was told that it will close.",
             },
         ),
         ops.AlterModelOptions(

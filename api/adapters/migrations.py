@@ -13,9 +13,11 @@ import asyncpg
 from tortoise import Tortoise
 from tortoise.connection import get_connection
 from tortoise.migrations.executor import MigrationExecutor
+from uuid_utils.compat import uuid7
 
 from api.adapters import database
 from api.adapters.migration_state import QuickExecutor
+from api.domain.inactivity import shipped_rules
 from api.models import guards
 
 _LOCK_NUMBER = 7_203_114_552
@@ -49,9 +51,25 @@ async def migrate(url: str) -> list[str]:
                 progress=lambda event, _app, name: applied.append(name) if event == "apply_done" else None
             )
             await _make_guards()
+            await insert_shipped_rules()
         finally:
             await Tortoise.close_connections()
     return applied
+
+
+async def insert_shipped_rules() -> None:
+    """Insert the states' rules on inactivity that are shipped, for states without a row; a repeat changes nothing.
+
+    A state's rows are the operator's to edit, so nothing is ever written over them.
+    """
+    for rule in shipped_rules():
+        if await database.fetch_one("select id from inactivity_rules where state = $1 limit 1", rule.state):
+            continue
+        await database.execute(
+            "insert into inactivity_rules (id, state, days, effective_from, citation, disposition_days)"
+            " values ($1, $2, $3, $4, $5, $6) on conflict (state, effective_from) do nothing",
+            uuid7(), rule.state, rule.days, rule.effective_from, rule.citation, rule.disposition_days,
+        )  # fmt: skip
 
 
 async def pending() -> list[str]:

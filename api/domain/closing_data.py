@@ -21,6 +21,7 @@ class ClosingData:
     staff_code: timedelta
     staff_code_tries: int
     export: timedelta
+    inactivity_notice_days: int
 
 
 @cache
@@ -36,4 +37,5 @@ def closing_data() -> ClosingData:
         staff_code=timedelta(minutes=data["staff_code"]["minutes"]),
         staff_code_tries=data["staff_code"]["tries"],
         export=timedelta(minutes=data["export"]["minutes"]),
+        inactivity_notice_days=data["inactivity"]["notice_days"],
     )

@@ -25,6 +25,8 @@ from api.services import (
     erasure,
     held_funds,
     holds,
+    inactivity,
+    inactivity_plans,
     invoices,
     ledger,
     low_balances,
@@ -58,6 +60,7 @@ JOBS: Mapping[str, Job] = {
     closures.CALLS_WORK: closure_calls.settle_calls,
     closure_cancels.WORK_KIND: closure_cancels.cancel_payment,
     closure_states.ERASURE_WORK: erasure.erase_account,
+    inactivity_plans.WORK_KIND: inactivity.look,
     month_ends.ALL_KIND: month_ends.fan_out,
     month_ends.ONE_KIND: month_ends.end_month,
     invoices.WORK_KIND: invoices.follow_invoice,
@@ -68,9 +71,10 @@ FAILURES_MAX: Mapping[str, int] = {
     refund_work.CARD_WORK: 24 * 14,
     ledger.LOW_BALANCE: 1_000_000,
     top_up_outcomes.AUTO_PAY_WORK: 1_000_000,
+    inactivity_plans.WORK_KIND: 1_000_000,
 }
-"""The processor is asked hourly for two weeks: money is not given up after an outage. Looking at a low balance never
-ends: a row that has failed would keep new work of its key from falling due."""
+"""The processor is asked hourly for two weeks: money is not given up after an outage. Looking at a low balance, or at
+what was not used, never ends: a row that has failed would keep new work of its key from falling due."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

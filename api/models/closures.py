@@ -19,7 +19,8 @@ class Closure(Row):
     """A closing. The receipt token is derived from its id. `contact_email` and `address` are erased once it is over.
 
     `open_for` is the account while a deletion of it, or the service while a closing of it, is open, else NULL.
-    `address` is where a check goes to: the one on record when it was asked for, as the holder saw it.
+    `address` is where a check goes to: the one on record when it was asked for, as the holder saw it. `rule_state` is
+    the state whose rule closed a service for lack of activity, else NULL.
     """
 
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
@@ -41,6 +42,7 @@ class Closure(Row):
     hold_latest = fields.DateField(null=True)
     final_invoice_id = fields.UUIDField(null=True)
     completed_at = fields.DatetimeField(null=True)
+    rule_state = fields.CharField(2, null=True)
 
     class Meta:
         table = "closures"
@@ -250,12 +252,15 @@ class InactivityRule(Row):
 
 
 class Activeness(Row):
-    """When a service was last used, and when its holder was told that it will close."""
+    """When a holder last asked to keep a service, NULL for never, and when it was told that it will close.
+
+    Deposits and calls are read where they are kept. `noticed_at` is void once there was activity after it.
+    """
 
     service_account: fields.OneToOneRelation[ServiceAccount] = fields.OneToOneField(
         "models.ServiceAccount", on_delete=fields.RESTRICT, related_name="activeness"
     )
-    last_activity_at = fields.DatetimeField()
+    kept_at = fields.DatetimeField(null=True)
     noticed_at = fields.DatetimeField(null=True)
 
     class Meta:

@@ -114,6 +114,7 @@ INDEXES = {
     "text_offers_by_text_pay": "text_offers (text_pay_id)",
     "inbound_texts_by_age": "inbound_texts (received_at)",
     "closures_by_account": "closures (account_id, id)",
+    "closures_by_rule": "closures (kind, requested_at, id)",
     "closed_services_by_service": "closed_services (service_account_id)",
     "refunds_by_account": "refunds (account_id, id)",
     "refunds_by_closure": "refunds (closure_id)",

@@ -6,6 +6,7 @@ from api.resolvers.calls import CallsMutations
 from api.resolvers.closures import ClosuresMutations, ClosuresQueries, ClosuresSubscriptions
 from api.resolvers.external_payments import ExternalPaymentsMutations
 from api.resolvers.facilities import FacilitiesQueries
+from api.resolvers.inactivity import InactivityMutations, InactivityQueries
 from api.resolvers.invoices import InvoicesMutations, InvoicesQueries
 from api.resolvers.nodes import NodesQueries
 from api.resolvers.notifications import NotificationsMutations
@@ -29,6 +30,7 @@ QUERIES = (
     FacilitiesQueries,
     InvoicesQueries,
     ClosuresQueries,
+    InactivityQueries,
     StaffQueries,
 )
 MUTATIONS = (
@@ -39,6 +41,7 @@ MUTATIONS = (
     SecurityMutations,
     NotificationsMutations,
     ServiceAccountsMutations,
+    InactivityMutations,
     PaymentsMutations,
     SubscriptionsMutations,
     TopUpsMutations,

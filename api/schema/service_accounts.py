@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from api.adapters.database import Row, read_time, read_uuid
+from api.domain.days import day_of
 from api.domain.ids import NodeKind, global_id
 from api.domain.service_accounts import REFUNDABLE, Product, ServiceStatus
 from api.domain.texts import pick_locale, render
@@ -15,6 +16,7 @@ from api.schema.balances import Balance
 from api.schema.calls import CallConnection
 from api.schema.enums import publish
 from api.schema.errors import Payload
+from api.schema.inactivity import Inactivity
 from api.schema.pages import After, Before, First, Last, Locale, page_request
 from api.schema.payments import Payment
 from api.schema.scalars import Info, Money, Node
@@ -22,6 +24,7 @@ from api.schema.top_ups import AutoPay, TextPay
 from api.schema.transactions import Filter, TransactionConnection, wanted_by
 from api.services.auto_pays import find_auto_pay
 from api.services.calls import calls_page
+from api.services.inactivity_plans import standing_of
 from api.services.low_balances import alert_threshold
 from api.services.payments import last_funding
 from api.services.phones import phones_of
@@ -131,6 +134,13 @@ class AdvanceConnectAccount(ServiceAccount):
     async def last_funding(self) -> Payment | None:
         row = await last_funding(self.key)
         return Payment.of(row) if row else None
+
+    @strawberry.field(description="When it was last used, and when the rule of the holder's state closes it.")
+    async def inactivity(self, info: Info) -> Inactivity:
+        now = info.context.ports.now()
+        found = await standing_of(self.key, now)
+        assert found is not None, "this is an AdvanceConnect service"
+        return Inactivity.of(found, day_of(now))
 
 
 def service_account_of(row: Row) -> ServiceAccount:

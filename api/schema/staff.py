@@ -15,6 +15,7 @@ from api.domain.refunds import RefundStatus
 from api.schema.accounts import Account
 from api.schema.enums import publish
 from api.schema.held_funds import HeldFundsConnection
+from api.schema.inactivity_reports import InactivityReport
 from api.schema.pages import After, First, page_info, page_request
 from api.schema.payments import PaymentConnection
 from api.schema.reconciliation import Reconciliation
@@ -64,6 +65,7 @@ class AccountConnection:
 
 
 _FINDERS = (Role.SUPPORT_AGENT, Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
+_COMPLIANCE = (Role.COMPLIANCE, Role.ADMIN)
 _BILLING = (Role.BILLING_AGENT, Role.ADMIN)
 
 
@@ -107,6 +109,19 @@ class Staff:
     ) -> Reconciliation:
         info.context.admit(_MONEY_BACK)
         return Reconciliation.of(await reconcile(info.context.ports, on), info.context.locale)
+
+    @strawberry.field(
+        description="Accounts that states' rules on inactivity have closed in a period, and what is held now, by "
+        "state. For: COMPLIANCE, ADMIN."
+    )
+    async def inactivity_report(
+        self,
+        info: Info,
+        since: Annotated[date, strawberry.argument(name="from", description="The first day, of US Central time.")],
+        until: Annotated[date, strawberry.argument(name="to", description="The last day; it is included.")],
+    ) -> InactivityReport:
+        info.context.admit(_COMPLIANCE)
+        return await InactivityReport.of(since, until)
 
     @strawberry.field(
         description="A customer's account; null when there is none. "

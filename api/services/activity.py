@@ -17,6 +17,9 @@ from api.services.pages import Page, PageRequest, newest_first
 HOLDER, SYSTEM = "holder", "system"
 """The actors of what the holder did and of what the service did by itself; staff appear by their name."""
 
+SYSTEM = "system"
+"""The actor of what the service does by itself."""
+
 SOMEBODY = "somebody"
 """The actor of what was tried without proof of who it was."""
 

@@ -13,7 +13,7 @@ from api.services.mails import Link, mailable_time, queue_mail
 _ACTIONS = {
     ClosureKind.DELETE_ACCOUNT: "account_deletion_asked",
     ClosureKind.CLOSE_SERVICE: "service_closing_asked",
-    ClosureKind.INACTIVITY: "service_closing_asked",
+    ClosureKind.INACTIVITY: "service_closed_unused",
 }
 DELETED = "account_deleted"
 
@@ -24,10 +24,8 @@ async def tell_request(ports: Ports, account: Row, closure: Row, channel: Channe
     Where that is another address, the account's own is told too: whoever took the account over could name theirs.
     """
     kind, closure_id = ClosureKind(closure["kind"]), read_uuid(closure["id"])
-    await note(
-        ports, read_uuid(account["id"]), _ACTIONS[kind], channel=channel,
-        actor=f"staff: {staff_name}"[:80] if staff_name else HOLDER,
-    )  # fmt: skip
+    actor = f"staff: {staff_name}"[:80] if staff_name else SYSTEM if channel is Channel.SYSTEM else HOLDER
+    await note(ports, read_uuid(account["id"]), _ACTIONS[kind], channel=channel, actor=actor)
     template = f"closures.{kind.value.lower()}"
     params = {"at": mailable_time(read_time(closure["requested_at"])), "service": await _service(closure)}
     link = Link("closure", (str(closure_id),))

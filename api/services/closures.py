@@ -76,6 +76,21 @@ class Asker:
     reason: str | None = None
 
 
+class Begun(NamedTuple):
+    """A closing to be begun: why, by which way, and where its mails go if not to the account's address.
+
+    `person` is None, and `rule_state` the state, where a state's rule closes a service.
+    """
+
+    kind: ClosureKind
+    channel: Channel
+    person: UUID | None = None
+    staff_name: str | None = None
+    reason: str | None = None
+    contact_email: str | None = None
+    rule_state: str | None = None
+
+
 class Closing(NamedTuple):
     """A closing as it stands, its receipt token, and whether the key was used before."""
 
@@ -148,9 +163,22 @@ async def carry_out(ports: Ports, account_id: UUID, order: Order, asker: Asker) 
         raise Refused(await closed_or_nobodys(account_id, order.service_account_id, ("input", "serviceAccountId")))
     facts = await read_facts(ports, account, order.service_account_id, services, balances, now)
     refuse_if(_faults(facts, seen, order))
-    closure = await _begin(ports, closure_id, facts, order, asker, now)
-    await _end(ports, closure, facts, asker, now)
-    return Closing(await _row(closure_id), receipt_token(ports, closure_id), False)
+    contact = normalise_email(order.contact_email, allow_test_domains=ports.sandbox) if order.contact_email else None
+    kind = ClosureKind.CLOSE_SERVICE if order.service_account_id else ClosureKind.DELETE_ACCOUNT
+    begun = Begun(
+        kind, asker.channel, asker.person, asker.staff_name, asker.reason, contact.address if contact else None
+    )
+    return Closing(await begin_closing(ports, closure_id, facts, begun, now), receipt_token(ports, closure_id), False)
+
+
+async def begin_closing(ports: Ports, closure_id: UUID, facts: Facts, begun: Begun, now: datetime) -> Row:
+    """Close what the facts name, within the transaction under way; return the closing's row.
+
+    The facts were read under the locks of the balances, then of the account, which hold since.
+    """
+    closure = await _begin(closure_id, facts, begun, now)
+    await _end(ports, closure, facts, begun, now)
+    return await _row(closure_id)
 
 
 def _read(ports: Ports, account_id: UUID, order: Order, now: datetime) -> Seen:
@@ -191,7 +219,7 @@ def _faults(facts: Facts, seen: Seen, order: Order) -> list[Fault]:
     return faults
 
 
-async def _begin(ports: Ports, closure_id: UUID, facts: Facts, order: Order, asker: Asker, now: datetime) -> Row:
+async def _begin(closure_id: UUID, facts: Facts, begun: Begun, now: datetime) -> Row:
     """Insert the closing and the services that it ends; return its row."""
     account = facts.account
     products = [Product(row["product"]) for row in facts.services]
@@ -202,20 +230,17 @@ async def _begin(ports: Ports, closure_id: UUID, facts: Facts, order: Order, ask
         status = ClosureStatus.REFUNDING
     data = closing_data()
     hold = days_window(day_of(now), data.hold_days_min, data.hold_days_max) if holds else None
-    contact = normalise_email(order.contact_email, allow_test_domains=ports.sandbox) if order.contact_email else None
-    is_deletion = order.service_account_id is None
-    kind = ClosureKind.DELETE_ACCOUNT if is_deletion else ClosureKind.CLOSE_SERVICE
     address = {name: account[name] or "" for name in ("line1", "line2", "city", "state", "zip", "country")}
     await execute(
         "insert into closures (id, account_id, kind, status, open_for, revision, requested_at, requested_via,"
         " requested_by, reason, locale, contact_email, address, calls_until, hold_earliest, hold_latest,"
-        " final_invoice_id, completed_at)"
-        " values ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, null, null)",
-        closure_id, read_uuid(account["id"]), kind.value, status.value,
-        read_uuid(account["id"]) if is_deletion else order.service_account_id, now, asker.channel.value,
-        asker.person, asker.reason, account["locale"], contact.address if contact else account["email"],
-        json.dumps(address), now + data.calls_window if settles else None, hold.earliest if hold else None,
-        hold.latest if hold else None,
+        " final_invoice_id, completed_at, rule_state)"
+        " values ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, null, null, $16)",
+        closure_id, read_uuid(account["id"]), begun.kind.value, status.value,
+        facts.service_account_id or read_uuid(account["id"]), now, begun.channel.value, begun.person, begun.reason,
+        account["locale"], begun.contact_email or account["email"], json.dumps(address),
+        now + data.calls_window if settles else None, hold.earliest if hold else None, hold.latest if hold else None,
+        begun.rule_state,
     )  # fmt: skip
     for row in facts.services:
         settled_at = None if Product(row["product"]) in closure_ends.SETTLED_LATER else now
@@ -227,7 +252,7 @@ async def _begin(ports: Ports, closure_id: UUID, facts: Facts, order: Order, ask
     return await _row(closure_id)
 
 
-async def _end(ports: Ports, closure: Row, facts: Facts, asker: Asker, now: datetime) -> None:
+async def _end(ports: Ports, closure: Row, facts: Facts, begun: Begun, now: datetime) -> None:
     """End what the closing ends, begin what follows, and tell of it; the sign-ins end last, after a last update."""
     closure_id, account_id = read_uuid(closure["id"]), read_uuid(facts.account["id"])
     await closure_ends.end_services(closure_id, facts, now)
@@ -240,7 +265,7 @@ async def _end(ports: Ports, closure: Row, facts: Facts, asker: Asker, now: date
         await due_work.enqueue(CALLS_WORK, str(closure_id), now + closing_data().calls_window)
     is_deletion = facts.service_account_id is None
     await closure_cancels.cancel_waiting(account_id, None if is_deletion else _keys(facts.services), now)
-    await closure_mails.tell_request(ports, facts.account, closure, asker.channel, asker.staff_name)
+    await closure_mails.tell_request(ports, facts.account, closure, begun.channel, begun.staff_name)
     if is_deletion:
         await closure_ends.end_access(ports, facts.account, now)
     await tell_closure(closure)

@@ -20,11 +20,13 @@ from api.services.named_links import named_token
 from api.services.receipts import receipt_token
 
 KIND = "mail"
+KEEP_ACTIVE = "keep-active"
+"""Purpose of the links that keep a service from being closed for lack of activity."""
 _NAME_LENGTH_MAX = 40
 # What each purpose's link is called on the page that it leads to.
-_QUERIES = {"verify": "token", "closure": "receipt", "invoice": "link"}
+_QUERIES = {"verify": "token", "closure": "receipt", "invoice": "link", KEEP_ACTIVE: "token"}
 # Links that name what they are of, since no table keeps their hash.
-_NAMED = frozenset({"invoice"})
+_NAMED = frozenset({"invoice", KEEP_ACTIVE})
 
 
 class Link(NamedTuple):

@@ -16,6 +16,7 @@ from api.domain.money import format_money
 from api.domain.notifications import NotificationTopic
 from api.domain.service_accounts import Product, ServiceStatus
 from api.services import due_work
+from api.services.inactivity_plans import plan
 from api.services.invoices import issue_invoice
 from api.services.ledger import lock_balance
 from api.services.notifications import notify
@@ -63,7 +64,8 @@ async def fan_out(ports: Ports, claim: due_work.Claim) -> None:
 async def end_month(ports: Ports, claim: due_work.Claim) -> None:
     """State a service's month, and invoice what is unbilled of Direct Bill; due work of kind "month".
 
-    A closed service gets no invoice here: its closing issues the final one.
+    A closed service gets no invoice here: its closing issues the final one. Rules on inactivity that an operator has
+    edited since are seen here too.
     """
     text, _, key = claim.key.partition(":")
     month, service_id = date.fromisoformat(text), UUID(key)
@@ -72,6 +74,8 @@ async def end_month(ports: Ports, claim: due_work.Claim) -> None:
     assert balance is not None, "services that have months have a balance"
     assert service is not None, "services are never deleted"
     await due_work.complete(claim)
+    if balance.product is Product.ADVANCE_CONNECT and service["status"] == ServiceStatus.ACTIVE.value:
+        await plan(service_id, ports.now())
     made = await state_months(ports, balance, service, month)
     invoice_id = None
     if balance.product is Product.DIRECT_BILL and service["status"] == ServiceStatus.ACTIVE.value:

@@ -16,6 +16,7 @@ from api.domain.faults import Fault, refuse_if
 from api.domain.plain_text import tidy
 from api.domain.sign_ups import locale_faults, name_faults, phone_faults
 from api.services.activity import note
+from api.services.inactivity_plans import plan_anew
 from api.services.open_accounts import lock_open_account
 
 
@@ -85,6 +86,8 @@ async def _update(ports: Ports, account_id: UUID, channel: Channel, wanted: dict
     if changed:
         places = ", ".join(f"{name} = ${n + 2}" for n, name in enumerate(changed))
         await execute(f"update accounts set {places} where id = $1", account_id, *changed.values())
+    if any(name in changed and changed[name] != account[name] for name in ("state", "country")):
+        await plan_anew(account_id, ports.now())
     updated = await fetch_one("select * from accounts where id = $1", account_id)
     assert updated is not None
     return updated

@@ -17,6 +17,7 @@ from api.domain.ledger import LedgerKind, Unit, UpdateCause
 from api.domain.service_account_data import service_account_data
 from api.domain.service_accounts import HAS_PHONES, NUMBER_DIGITS, Product, printed_number
 from api.services.idempotency import claim_key
+from api.services.inactivity_plans import plan
 from api.services.ledger import Balance, balance_body, open_ledger_account
 from api.services.open_accounts import lock_open_account
 from api.services.outbox import tell
@@ -73,6 +74,7 @@ async def open_service(
         raise (phone_taken("input", "phone") if "live_phone" in str(error) else _already_open()) from error
     if product in _BALANCES:
         await _open_balance(account_id, service_id, product, now)
+        await plan(service_id, now)
     row = await find_service(account_id, service_id)
     assert row is not None
     return row, False

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from tortoise.migrations.executor import MigrationTarget
 
 from api.adapters import database, migrations
 from api.adapters.migration_state import QuickExecutor
-from api.adapters.migrations import SchemaIncomplete, migrate
+from api.adapters.migrations import SchemaIncomplete, insert_shipped_rules, migrate
 from api.models import guards
 from tests.servers import create_database, drop_database
 
@@ -81,6 +82,21 @@ async def test_migrating_again_changes_nothing(migrated: Migrated) -> None:
     assert await migrate(migrated.url) == []
     async with connected(migrated.url):
         assert await migrations.pending() == []
+
+
+@pytest.mark.rule("26")
+async def test_the_states_rules_that_ship_are_inserted_once_and_never_over_an_operators(migrated: Migrated) -> None:
+    rows = "select state, days, effective_from, citation from inactivity_rules order by state"
+    async with connected(migrated.url):
+        shipped = [(row["state"], row["days"]) for row in await database.fetch(rows)]
+        await database.execute("update inactivity_rules set days = 365, effective_from = $1", date(2024, 1, 1))
+    await migrate(migrated.url)
+    async with connected(migrated.url):
+        edited = [(row["state"], row["days"]) for row in await database.fetch(rows)]
+        await database.execute("delete from inactivity_rules")
+        await insert_shipped_rules()
+
+    assert (shipped, edited) == ([("NM", 180)], [("NM", 365)])
 
 
 async def test_the_triggers_are_those_of_the_list(migrated: Migrated) -> None:

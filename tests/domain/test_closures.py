@@ -20,7 +20,7 @@ from api.domain.closures import (
     consequences,
     status_of,
 )
-from api.domain.inactivity import Rule, closes_on, notice_due_on
+from api.domain.inactivity import Act, Rule, closes_on, due, expected_on, notice_due_on, shipped_rules
 
 C = Consequence
 S = ClosureStatus
@@ -123,3 +123,37 @@ def test_nobody_is_closed_without_thirty_days_of_notice(last: date, noticed: dat
     if noticed is not None:
         assert closes >= noticed + timedelta(days=30)
     assert notice_due_on(NEW_MEXICO, last, 30) == closes_on(NEW_MEXICO, last, None, 30) - timedelta(days=30)
+
+
+@given(days, days)
+def test_without_a_notice_only_that_is_due_however_late_it_is(last: date, today: date) -> None:
+    told_on = notice_due_on(NEW_MEXICO, last, 30)
+    found = due(NEW_MEXICO, last, None, 30, today)
+
+    assert (found.act, found.on) == ((Act.NOTICE, today) if told_on <= today else (Act.WAIT, told_on))
+
+
+@given(days, st.integers(0, 400), st.integers(0, 400))
+def test_a_closing_is_due_on_its_day_and_not_before(last: date, told_after: int, later: int) -> None:
+    told = last + timedelta(days=told_after)
+    today = told + timedelta(days=later)
+    closes = closes_on(NEW_MEXICO, last, told, 30)
+    found = due(NEW_MEXICO, last, told, 30, today)
+
+    assert (found.act, found.on) == ((Act.CLOSE, today) if closes <= today else (Act.WAIT, closes))
+
+
+@given(days, days)
+def test_the_day_that_is_shown_is_the_one_on_which_it_closes_if_nothing_happens(last: date, today: date) -> None:
+    shown = expected_on(NEW_MEXICO, last, None, 30, today)
+    told = max(today, notice_due_on(NEW_MEXICO, last, 30))
+
+    assert shown == closes_on(NEW_MEXICO, last, told, 30)
+
+
+@pytest.mark.rule("26")
+def test_new_mexicos_rule_ships_with_180_days_since_may_2023() -> None:
+    (rule,) = shipped_rules()
+
+    assert (rule.state, rule.days, rule.effective_from) == ("NM", 180, date(2023, 5, 1))
+    assert rule.citation

@@ -19,7 +19,7 @@ from api.adapters import database, sandbox_messages
 from api.adapters.broadcast import open_broadcast
 from api.adapters.clock import SandboxClock
 from api.adapters.live import Live
-from api.adapters.migrations import migrate
+from api.adapters.migrations import insert_shipped_rules, migrate
 from api.adapters.payments_simulated import SimulatedProcessor
 from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import SandboxMailer, SandboxTexter
@@ -193,6 +193,8 @@ async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
     EXECUTOR_CACHE.clear()
     async with asyncio.timeout(SECONDS_MAX):
         await database.connect(database_url)
+        # What migrating has inserted is gone where a database was emptied.
+        await insert_shipped_rules()
     try:
         async with asyncio.timeout(SECONDS_MAX):
             await ports.live.start()
