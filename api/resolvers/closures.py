@@ -83,8 +83,8 @@ class ClosuresMutations:
         return ClosurePayload.of(closing)
 
     @mutation(
-        "Takes the closing of the one Direct Bill service back while it is held, see `Closure.directBillHold`: the service "
-        "is open again, with those of its numbers that nobody else has taken meanwhile. Deleting the account cannot be "
+        "Takes the closing of the one Direct Bill service back while it is held, see `Closure.directBillHold`: it is "
+        "open again, with those of its numbers that nobody else has taken meanwhile. Deleting the account cannot be "
         "taken back. A repeat changes nothing.",
         payload=ClosurePayload,
         roles=HOLDER,

@@ -109,7 +109,8 @@ async def _use_credit(ports: Ports, balance: Balance) -> None:
 
 async def _give_up_later(closure_id: UUID, service_id: UUID) -> None:
     row = await fetch_one(
-        "select max(due_date) as last_day from invoices where service_account_id = $1 and status in ('OPEN', 'PAST_DUE')",
+        "select max(due_date) as last_day from invoices where service_account_id = $1"
+        " and status in ('OPEN', 'PAST_DUE')",
         service_id,
     )
     if row and row["last_day"]:

@@ -67,8 +67,9 @@ async def tell_statement(ports: Ports, closure: Row, service: Row, stated: State
         ports, "statements.ready", to=closure["contact_email"], locale=locale,
         key=f"statement-final-{read_uuid(closure['id'])}-{read_uuid(service['id'])}",
         params={
-            "number": service["number"], "month": f"{stated.month:%Y-%m}", "deposits": format_money(sums.deposits, locale),
-            "charges": format_money(sums.charges, locale), "closing": format_money(sums.closing, locale),
+            "number": service["number"], "month": f"{stated.month:%Y-%m}",
+            "deposits": format_money(sums.deposits, locale), "charges": format_money(sums.charges, locale),
+            "closing": format_money(sums.closing, locale),
         },
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     """Do what follows for a closing from a payment that has just succeeded or failed, under its balance's lock.
 
     Before the amount is fixed the money joins the refund; after that it becomes a refund of its own, of Direct Bill
-    what its invoices do not take. Stamps are lost as the others were, and a deposit is the person's in custody, as ever.
+    what its invoices do not take. Stamps are lost as the others were; a deposit is the person's in custody, as ever.
     """
     if payment["plan_id"] is not None and payment["account_id"] is not None:
         await _end_plan(ports, payment)
