@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from api.adapters.database import fetch
-from api.auth.sign_ins import make_key
-from api.domain.accounts import Role
 from api.domain.days import CENTRAL, day_of, first_of_next_month, start_of
 from api.domain.ids import NodeKind, global_id
 from api.services import month_ends
@@ -20,7 +18,7 @@ from tests import factories
 from tests.factories import Holder, Opened, begin_again
 from tests.flows.closing import close, delete, ledger_of
 from tests.flows.conftest import Service
-from tests.flows.direct_bill import direct_bill, external, number_of, pay_link, statements
+from tests.flows.direct_bill import direct_bill, external, number_of, partner, pay_link, statements
 from tests.flows.getting_in import codes
 from tests.flows.money import authorize, record
 from tests.flows.money_back import direct_bill as with_credit
@@ -53,11 +51,6 @@ async def called(service: Service, minutes: int = 30) -> tuple[Holder, Opened, s
     if minutes:
         await record(service, switch, opened.phone, minutes * 60, "before")
     return ann, opened, switch
-
-
-async def partner(service: Service) -> str:
-    """Make a key of a payment partner; return its token."""
-    return await make_key(service.ports.now(), "partner", Role.PAYMENT_PARTNER)
 
 
 async def test_late_calls_are_billed_by_a_final_invoice_and_paying_it_ends_the_closing(service: Service) -> None:

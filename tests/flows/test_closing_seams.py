@@ -15,8 +15,8 @@ from api.services.inbound_texts import take_text
 from tests import factories
 from tests.flows.closing import DAY, agreed, ask_deletion, by_receipt, close, delete, ledger_of, pass_time, preview
 from tests.flows.conftest import Service
+from tests.flows.direct_bill import external, number_of, partner
 from tests.flows.money import pay, record
-from tests.flows.test_closing_direct_bill import external, number_of, partner
 from tests.flows.top_ups import MOBILE, captured, scene
 
 WEEKS = timedelta(days=30)
