@@ -18,6 +18,8 @@ class ClosingData:
     calls_window: timedelta
     hold_days_min: int
     hold_days_max: int
+    quiet: timedelta
+    write_off_days: int
     staff_code: timedelta
     staff_code_tries: int
     export: timedelta
@@ -34,6 +36,8 @@ def closing_data() -> ClosingData:
         calls_window=timedelta(hours=data["calls"]["window_hours"]),
         hold_days_min=data["direct_bill"]["hold_days_min"],
         hold_days_max=data["direct_bill"]["hold_days_max"],
+        quiet=timedelta(hours=data["direct_bill"]["quiet_hours"]),
+        write_off_days=data["direct_bill"]["write_off_days"],
         staff_code=timedelta(minutes=data["staff_code"]["minutes"]),
         staff_code_tries=data["staff_code"]["tries"],
         export=timedelta(minutes=data["export"]["minutes"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 
 
@@ -68,6 +69,12 @@ def consequences(affected: Affected) -> tuple[Consequence, ...]:
         Consequence.EMAIL_NEVER_REUSABLE: affected.is_deletion,
     }
     return tuple(consequence for consequence in Consequence if applies[consequence])
+
+
+def hold_is_over(today: date, earliest: date, latest: date, *, is_quiet: bool) -> bool:
+    """Tell whether the hold of a Direct Bill service ends on this Central day: from the earliest on once the call feed
+    is quiet, on the latest in any case (rule 24)."""
+    return today >= latest or (today >= earliest and is_quiet)
 
 
 class ForbiddenClosureMove(ValueError):

@@ -151,6 +151,9 @@ ALLOWED_TRANSFERS: frozenset[tuple[LedgerKind, LedgerKind]] = frozenset(
         (K.HELD_FUNDS, K.BANK),
         (K.BAD_DEBT_EXPENSE, K.PREPAID),
         (K.BAD_DEBT_EXPENSE, K.BILLED),
+        # What was written off and was recovered after all, by a chargeback that was won.
+        (K.PREPAID, K.BAD_DEBT_EXPENSE),
+        (K.BILLED, K.BAD_DEBT_EXPENSE),
         (K.STAMPS, K.STAMPS_ISSUED),
         # Chargebacks, and their reverse when they are won.
         (K.PREPAID, K.PROCESSOR_CLEARING),

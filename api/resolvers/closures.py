@@ -18,6 +18,7 @@ from api.schema.errors import AcceptedPayload
 from api.schema.scalars import Info
 from api.services import closures, staff_closures
 from api.services.closure_watch import watch
+from api.services.closure_withdrawals import withdraw_closure
 from api.services.receipts import closure_of_receipt
 from api.services.staff_closures import MAY_DELETE, Proofs
 
@@ -80,6 +81,21 @@ class ClosuresMutations:
         key = key_in(input.service_account_id, NodeKind.SERVICE_ACCOUNT, "input", "serviceAccountId")
         closing = await closures.close_service(info.context.ports, _viewer(info), input.order(key))
         return ClosurePayload.of(closing)
+
+    @mutation(
+        "Takes the closing of the one Direct Bill service back while it is held, see `Closure.directBillHold`: it is "
+        "open again, with those of its numbers that nobody else has taken meanwhile. Deleting the account cannot be "
+        "taken back. A repeat changes nothing.",
+        payload=ClosurePayload,
+        roles=HOLDER,
+    )
+    async def withdraw_closure(
+        self,
+        info: Info,
+        closure_id: Annotated[strawberry.ID, strawberry.argument(description="The closing.")],
+    ) -> ClosurePayload:
+        key = key_in(closure_id, NodeKind.CLOSURE, "closureId")
+        return ClosurePayload.of(await withdraw_closure(info.context.ports, _viewer(info), key))
 
     @mutation(
         "Has a number mailed to a holder who wants the account deleted by telephone; an older number ends. Who and why "

@@ -22,7 +22,7 @@ from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCaus
 from api.domain.money import format_money
 from api.domain.payments import PAYMENT_MOVES, PaymentStatus
 from api.domain.service_accounts import ServiceStatus
-from api.services import charges
+from api.services import charges, closure_payments
 from api.services.invoices import make_due
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.mails import queue_mail
@@ -83,7 +83,7 @@ async def _take(ports: Ports, payment_id: UUID, dispute: Dispute) -> None:
             dispute.status.value, chargeback.now, chargeback.id,
         )  # fmt: skip
         if dispute.status is DisputeStatus.WON:
-            await _give_back(chargeback)
+            await _give_back(ports, chargeback)
         await _mail(ports, chargeback, dispute.status.value.lower(), dispute.amount_cents)
 
 
@@ -147,8 +147,9 @@ async def _credited_still(payment: Row, own: LedgerKey) -> int:
     return max(0, int(payment["amount"]) - (int(row["n"]) if row else 0))
 
 
-async def _give_back(chargeback: _Chargeback) -> None:
-    """Post the exact reverse of what was taken, and put the payment back to what it was."""
+async def _give_back(ports: Ports, chargeback: _Chargeback) -> None:
+    """Post the exact reverse of what was taken, and put the payment back to what it was. What a service that was closed
+    meanwhile holds by that is refunded."""
     rows = await fetch(
         "select d.kind as debit_kind, d.key as debit_key, c.kind as credit_kind, c.key as credit_key, l.amount, l.unit"
         " from legs l join journal_entries e on e.id = l.entry_id"
@@ -162,8 +163,9 @@ async def _give_back(chargeback: _Chargeback) -> None:
             row["amount"], Unit(row["unit"]))
         for row in rows
     ]  # fmt: skip
+    balance = chargeback.balance
     if legs:
-        await _post(chargeback, f"dispute:{chargeback.id}:won", legs, own, TransactionKind.ADJUSTMENT)
+        balance = await _post(chargeback, f"dispute:{chargeback.id}:won", legs, own, TransactionKind.ADJUSTMENT)
     returned = sum(leg.amount for leg in legs if leg.credit == own)
     if returned and own[0] is LedgerKind.BILLED:
         await make_due(payment["invoice_id"], -returned, chargeback.now)
@@ -176,6 +178,8 @@ async def _give_back(chargeback: _Chargeback) -> None:
     if others is None and now_is["status"] == PaymentStatus.CHARGED_BACK.value:
         is_whole = await _left_of(payment) == payment["total"]
         await _set_status(payment, PaymentStatus.SUCCEEDED if is_whole else PaymentStatus.PARTIALLY_REFUNDED)
+    if returned and balance is not None:
+        await closure_payments.after_dispute_won(ports, chargeback.id, balance)
 
 
 async def _post(

@@ -7,24 +7,31 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from api.adapters.database import Row, execute, read_uuid
+from api.adapters.database import Row, execute, fetch, read_uuid
 from api.adapters.ports import Ports
 from api.domain.accounts import AccountStatus
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.service_accounts import Product, ServiceStatus
 from api.services import sign_in_begins
+from api.services.auto_pays import end_auto_pay
 from api.services.closure_facts import Facts
 from api.services.email_changes import end_email_change
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.reset_ends import end_resets
+from api.services.text_pay_ends import end_text_pay
+from api.services.top_up_charges import forget_sending
 from api.services.used_emails import remember
 
 SETTLED_LATER = frozenset({Product.ADVANCE_CONNECT, Product.DIRECT_BILL})
 """Products with calls, whose late records are waited for; the others are over at once."""
 
 
-async def end_services(closure_id: UUID, facts: Facts, now: datetime) -> None:
-    """End services and all that hangs on them; watchers of their balances are told a last time."""
+async def end_services(ports: Ports, closure_id: UUID, facts: Facts, now: datetime) -> list[UUID]:
+    """End services and all that hangs on them; watchers of their balances are told a last time.
+
+    Return the charges of AutoPay and TextPay that were begun and are not decided: to be withdrawn after the commit.
+    """
+    in_flight: list[UUID] = []
     for row in facts.services:
         service_id, product = read_uuid(row["id"]), Product(row["product"])
         status = ServiceStatus.CLOSING if product in SETTLED_LATER else ServiceStatus.CLOSED
@@ -37,30 +44,27 @@ async def end_services(closure_id: UUID, facts: Facts, now: datetime) -> None:
             " where service_account_id = $2 and live_phone is not null",
             now, service_id,
         )  # fmt: skip
-        await _end_top_ups(service_id, now)
+        in_flight += await _end_top_ups(ports, service_id)
         balance = facts.balances.get(service_id)
         if balance is not None:
             await _end_balance(closure_id, balance, now)
+    return in_flight
 
 
-async def _end_top_ups(service_id: UUID, now: datetime) -> None:
-    """End AutoPay, TextPay and alerts of a service; a charge that is under way joins the refund."""
-    await execute(
-        "update text_offers set state = 'WITHDRAWN', open_for = null, ended_at = $1 where open_for is not null"
-        " and text_pay_id in (select id from text_pays where service_account_id = $2)",
-        now, service_id,
-    )  # fmt: skip
-    await execute(
-        "update auto_pays set state = 'TERMINATED', ended_at = $1"
-        " where service_account_id = $2 and state <> 'TERMINATED'",
-        now, service_id,
-    )  # fmt: skip
-    await execute(
-        "update text_pays set state = 'TERMINATED', live_phone = null, ended_at = $1"
-        " where service_account_id = $2 and state <> 'TERMINATED'",
-        now, service_id,
-    )  # fmt: skip
+async def _end_top_ups(ports: Ports, service_id: UUID) -> list[UUID]:
+    """End AutoPay, TextPay and alerts of a service; what the processor has of a charge by then joins the refund."""
+    await end_auto_pay(ports, service_id)
+    await end_text_pay(ports, service_id)
     await execute("delete from low_balance_alerts where service_account_id = $1", service_id)
+    rows = await fetch(
+        "select id from payments where service_account_id = $1 and status = 'PROCESSING'"
+        " and channel in ('AUTOPAY', 'TEXTPAY') order by id limit 100",
+        service_id,
+    )
+    in_flight = [read_uuid(row["id"]) for row in rows]
+    for payment_id in in_flight:
+        await forget_sending(payment_id)
+    return in_flight
 
 
 async def _end_balance(closure_id: UUID, balance: Balance, now: datetime) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from api.adapters.database import Row, fetch_one, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.domain.accounts import Channel
 from api.domain.closures import ClosureKind
+from api.domain.money import format_money
 from api.domain.texts import render
 from api.services.activity import HOLDER, SYSTEM, note
 from api.services.mails import Link, mailable_time, queue_mail
+from api.services.statements import Stated
 
 _ACTIONS = {
     ClosureKind.DELETE_ACCOUNT: "account_deletion_asked",
@@ -51,6 +55,33 @@ async def tell_end(ports: Ports, closure: Row) -> None:
             key=f"closing-over-{closure_id}",
             params={"at": mailable_time(ports.now()), "service": await _service(closure)},
             link=Link("closure", (str(closure_id),)),
+        )  # fmt: skip
+
+
+async def tell_statement(ports: Ports, closure: Row, service: Row, stated: Stated) -> None:
+    """Mail that the final statement of a service is ready, where no invoice says so."""
+    locale, sums = closure["locale"], stated.sums
+    await queue_mail(
+        ports, "statements.ready", to=closure["contact_email"], locale=locale,
+        key=f"statement-final-{read_uuid(closure['id'])}-{read_uuid(service['id'])}",
+        params={
+            "number": service["number"], "month": f"{stated.month:%Y-%m}",
+            "deposits": format_money(sums.deposits, locale), "charges": format_money(sums.charges, locale),
+            "closing": format_money(sums.closing, locale),
+        },
+    )  # fmt: skip
+
+
+async def tell_withdrawal(ports: Ports, account: Row, closure: Row, lost: Sequence[str]) -> None:
+    """Mail that a closing was taken back, and which numbers could not come back; note it among the activity."""
+    await note(ports, read_uuid(account["id"]), "service_closing_withdrawn", channel=Channel.SYSTEM, actor=HOLDER)
+    locale = closure["locale"]
+    params = {"at": mailable_time(ports.now()), "service": await _service(closure)}
+    params |= {"numbers": ", ".join(lost)} if lost else {}
+    for place, to in enumerate(dict.fromkeys((closure["contact_email"], account["email"]))):
+        await queue_mail(
+            ports, "closures.withdrawn_without" if lost else "closures.withdrawn", to=to, locale=locale,
+            key=f"closing-withdrawn-{read_uuid(closure['id'])}-{place}", params=params,
         )  # fmt: skip
 
 

@@ -24,15 +24,17 @@ async def estimate(ports: Ports, account: Row, service: Row, balance: Balance, n
 async def begin(ports: Ports, closure: Row, account: Row, service: Row, *, origin: str | None = None) -> None:
     """Begin the refund of a service, or of what `origin` names, within the transaction under way.
 
-    Once a deletion is over the holder's name is erased, and the check that a late payment may need is for staff.
+    A closing that is over has forgotten where checks go to: the account's address serves. Once a deletion is over that
+    is erased too, and the check that a late payment may need is for staff.
     """
+    on_record = {name: account[name] or "" for name in ("line1", "line2", "city", "state", "zip", "country")}
     asked = refunds.Asked(
         account_id=read_uuid(account["id"]),
         service_account_id=read_uuid(service["id"]),
         product=Product(service["product"]),
         requested_at=read_time(closure["requested_at"]) if origin is None else ports.now(),
         payee=f"{account['first_name']} {account['last_name']}".strip(),
-        address=read_json(closure["address"]) or {},
+        address=read_json(closure["address"]) or on_record,
         closure_id=read_uuid(closure["id"]),
     )
     await refunds.begin_refund(ports, asked, origin=origin)

@@ -28,7 +28,9 @@ select
    and s.product = 'DIRECT_BILL') as direct_bill,
  (select count(*) from refunds r where r.closure_id = $1 and r.ended_at is null) as refunds,
  (select count(*) from payments p join closed_services s on s.service_account_id = p.service_account_id
-   where s.closure_id = $1 and p.status = 'PROCESSING') as payments,
+   where s.closure_id = $1 and p.status = 'PROCESSING' and p.purpose <> 'PAY_INVOICE') as payments,
+ (select count(*) from payments p join closed_services s on s.service_account_id = p.service_account_id
+   where s.closure_id = $1 and p.status = 'PROCESSING' and p.purpose = 'PAY_INVOICE') as paying,
  (select count(*) from invoices i join closed_services s on s.service_account_id = i.service_account_id
    where s.closure_id = $1 and i.status in ('OPEN', 'PAST_DUE')) as invoices
 """
@@ -83,7 +85,8 @@ async def _status(closure_id: UUID) -> ClosureStatus:
             holds_direct_bill=still["direct_bill"] > 0,
             # A payment under way may still become money to give back.
             refunds=still["refunds"] + still["payments"],
-            unpaid_invoices=still["invoices"],
+            # One that is being paid twice may leave a credit.
+            unpaid_invoices=still["invoices"] + still["paying"],
         )
     )
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Raced, Row, execute, fetch_one, read_uuid, transactional
+from api.adapters.database import Raced, Row, execute, fetch_one, read_date, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.emails import email_faults, normalise_email
 from api.auth.proofs import require_fresh
@@ -22,17 +22,19 @@ from api.auth.sign_ins import EndedSignIn, Viewer
 from api.domain.accounts import AccountStatus, Channel
 from api.domain.closing_data import closing_data
 from api.domain.closures import ClosureKind, ClosureStatus, Consequence, Open, status_of
-from api.domain.days import day_of
+from api.domain.days import day_of, start_of
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.refunds import days_window
 from api.domain.service_accounts import Product
 from api.services import closure_cancels, closure_ends, closure_mails, closure_refunds, due_work
 from api.services.closure_facts import Facts, balances_of, open_services, read_facts
+from api.services.closure_holds import HOLD_WORK
 from api.services.closure_previews import closed_or_nobodys
 from api.services.closure_states import look, tell_closure
 from api.services.closure_tokens import Seen, read_token
 from api.services.idempotency import claim_key, find_result
 from api.services.receipts import receipt_token
+from api.services.top_up_charges import withdraw
 
 CALLS_WORK = "closing-calls"
 DELETE_ACCOUNT = "deleteAccount"
@@ -138,18 +140,27 @@ async def replay_deletion(ports: Ports, ended: EndedSignIn, order: Order) -> Clo
     return Closing(closure, receipt_token(ports, closure_id), True)
 
 
-@transactional
 async def carry_out(ports: Ports, account_id: UUID, order: Order, asker: Asker) -> Closing:
     """Close what the order names, at once and as a whole; a repeat with the same key is the same closing.
+
+    A charge of AutoPay or TextPay that was begun and not sent is withdrawn before this returns.
 
     Raises Refused: TOKEN_INVALID or TOKEN_EXPIRED for the preview; STALE with the parts that changed since it;
     ACKNOWLEDGEMENT_MISSING; ACCOUNT_CLOSED; INVALID for the contact address; and what `claim_key` raises.
     """
+    closing, in_flight = await _carry_out(ports, account_id, order, asker)
+    for payment_id in in_flight:
+        await withdraw(ports, payment_id)
+    return closing
+
+
+@transactional
+async def _carry_out(ports: Ports, account_id: UUID, order: Order, asker: Asker) -> tuple[Closing, list[UUID]]:
     now = ports.now()
     claimed = await claim_key(asker.scope, order.idempotency_key, asker.mutation, order.facts(), uuid7(), now)
     closure_id = claimed.result_id
     if not claimed.is_new:
-        return Closing(await _row(closure_id), receipt_token(ports, closure_id), True)
+        return Closing(await _row(closure_id), receipt_token(ports, closure_id), True), []
     seen = _read(ports, account_id, order, now)
     services = await open_services(account_id, order.service_account_id)
     balances = await balances_of(services, lock=True)
@@ -168,17 +179,21 @@ async def carry_out(ports: Ports, account_id: UUID, order: Order, asker: Asker) 
     begun = Begun(
         kind, asker.channel, asker.person, asker.staff_name, asker.reason, contact.address if contact else None
     )
-    return Closing(await begin_closing(ports, closure_id, facts, begun, now), receipt_token(ports, closure_id), False)
+    row, in_flight = await begin_closing(ports, closure_id, facts, begun, now)
+    return Closing(row, receipt_token(ports, closure_id), False), in_flight
 
 
-async def begin_closing(ports: Ports, closure_id: UUID, facts: Facts, begun: Begun, now: datetime) -> Row:
-    """Close what the facts name, within the transaction under way; return the closing's row.
+async def begin_closing(
+    ports: Ports, closure_id: UUID, facts: Facts, begun: Begun, now: datetime
+) -> tuple[Row, list[UUID]]:
+    """Close what the facts name, within the transaction under way; return the closing's row, and the charges of
+    AutoPay and TextPay that are to be withdrawn after the commit.
 
     The facts were read under the locks of the balances, then of the account, which hold since.
     """
     closure = await _begin(closure_id, facts, begun, now)
-    await _end(ports, closure, facts, begun, now)
-    return await _row(closure_id)
+    in_flight = await _end(ports, closure, facts, begun, now)
+    return await _row(closure_id), in_flight
 
 
 def _read(ports: Ports, account_id: UUID, order: Order, now: datetime) -> Seen:
@@ -252,10 +267,13 @@ async def _begin(closure_id: UUID, facts: Facts, begun: Begun, now: datetime) ->
     return await _row(closure_id)
 
 
-async def _end(ports: Ports, closure: Row, facts: Facts, begun: Begun, now: datetime) -> None:
-    """End what the closing ends, begin what follows, and tell of it; the sign-ins end last, after a last update."""
+async def _end(ports: Ports, closure: Row, facts: Facts, begun: Begun, now: datetime) -> list[UUID]:
+    """End what the closing ends, begin what follows, and tell of it; the sign-ins end last, after a last update.
+
+    Return the charges to be withdrawn after the commit.
+    """
     closure_id, account_id = read_uuid(closure["id"]), read_uuid(facts.account["id"])
-    await closure_ends.end_services(closure_id, facts, now)
+    in_flight = await closure_ends.end_services(ports, closure_id, facts, now)
     await closure_ends.end_subscriptions(facts.subscriptions, now)
     for row in facts.services:
         # Of Direct Bill the credit is known once its hold is over.
@@ -263,6 +281,8 @@ async def _end(ports: Ports, closure: Row, facts: Facts, begun: Begun, now: date
             await closure_refunds.begin(ports, closure, facts.account, row)
     if closure["calls_until"] is not None:
         await due_work.enqueue(CALLS_WORK, str(closure_id), now + closing_data().calls_window)
+    if closure["hold_earliest"] is not None:
+        await due_work.enqueue(HOLD_WORK, str(closure_id), start_of(read_date(closure["hold_earliest"])))
     is_deletion = facts.service_account_id is None
     await closure_cancels.cancel_waiting(account_id, None if is_deletion else _keys(facts.services), now)
     await closure_mails.tell_request(ports, facts.account, closure, begun.channel, begun.staff_name)
@@ -272,6 +292,7 @@ async def _end(ports: Ports, closure: Row, facts: Facts, begun: Begun, now: date
     await look(ports, closure_id)
     if is_deletion:
         await closure_ends.end_sign_ins(ports, account_id)
+    return in_flight
 
 
 async def _row(closure_id: UUID) -> Row:

@@ -27,6 +27,7 @@ from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause
 from api.domain.money import cents_of, format_money
 from api.domain.payments import PaymentChannel, PaymentPurpose, PaymentStatus
 from api.domain.service_accounts import Product, ServiceStatus
+from api.services.invoices import unpaid_invoices
 from api.services.ledger import Balance, lock_balance, post, save
 from api.services.payment_effects import LedgerKey, after_payment, ledger_key_of
 
@@ -66,7 +67,7 @@ async def record_external(ports: Ports, recorded_by: UUID, receipt: Receipt) -> 
     cents = _check(receipt, now)
     number, reference = plain_number(receipt.account_number), receipt.reference.strip()
     service, balance = await lock_service(await _service_of(number))
-    if service is not None and not is_payable(service):
+    if service is not None and not await is_payable(service):
         service, balance = None, None
     payment_id, at = uuid7(), now if service else None
     purpose = PURPOSES[Product(service["product"])] if service else PaymentPurpose.FUND_ADVANCE_CONNECT
@@ -105,9 +106,13 @@ async def lock_service(service_id: UUID | None) -> tuple[Row | None, Balance | N
     return await fetch_one(query if balance else f"{query} for update", service_id), balance
 
 
-def is_payable(service: Row) -> bool:
-    """Tell whether money by printed number may go to a service: it is open, and of a product that takes it."""
-    return service["status"] == ServiceStatus.ACTIVE.value and Product(service["product"]) in PURPOSES
+async def is_payable(service: Row) -> bool:
+    """Tell whether money by printed number may go to a service: it is of a product that takes it, and open, or being
+    closed with invoices that are still to be paid. Its balance is locked."""
+    product = Product(service["product"])
+    if service["status"] == ServiceStatus.ACTIVE.value or product not in PURPOSES:
+        return product in PURPOSES
+    return product is Product.DIRECT_BILL and bool(await unpaid_invoices(read_uuid(service["id"])))
 
 
 async def credit(source: str, debit: LedgerKey, payment: Row, balance: Balance | None, now: datetime) -> Balance | None:

@@ -88,7 +88,8 @@ async def _close(
     begun = Begun(
         ClosureKind.INACTIVITY, Channel.SYSTEM, reason=found.rule.citation, rule_state=found.rule.state
     )  # fmt: skip
-    await begin_closing(ports, uuid7(), facts, begun, now)
+    _, in_flight = await begin_closing(ports, uuid7(), facts, begun, now)
+    assert not in_flight, "a deposit that is under way puts the closing off"
 
 
 @transactional

@@ -29,7 +29,7 @@ from api.domain.money import format_money
 from api.domain.notifications import NotificationTopic
 from api.services import due_work
 from api.services.ledger import Balance, lock_balance, post, save
-from api.services.mails import Link
+from api.services.mails import Link, queue_mail
 from api.services.notifications import notify
 from api.services.pages import Page, PageRequest, newest_first
 
@@ -38,6 +38,11 @@ LINK = "invoice"
 """Purpose of the links that pay an invoice."""
 _REMIND, _PAST_DUE = "remind", "past_due"
 _UNPAID = tuple(status.value for status in UNPAID)
+_CLOSING = """
+select c.contact_email, c.locale from closures c join closed_services s on s.closure_id = c.id
+where s.service_account_id = $1 and c.status not in ('COMPLETED', 'WITHDRAWN') and c.contact_email is not null
+order by c.requested_at desc limit 1
+"""
 
 
 async def issue_invoice(
@@ -108,6 +113,17 @@ async def pay_off(ports: Ports, service_account_id: UUID, amount: int, first: UU
     return paying.left
 
 
+async def void_unpaid(service_account_id: UUID, now: datetime) -> None:
+    """Void what nobody will pay any more, within the transaction under way; the entry in the ledger is the caller's."""
+    for invoice in await unpaid_invoices(service_account_id):
+        await execute(
+            "update invoices set due = 0, status = 'VOID', ended_at = $1 where id = $2 and status in ($3, $4)",
+            now, invoice.id, *_UNPAID,
+        )  # fmt: skip
+        for step in (_REMIND, _PAST_DUE):
+            await due_work.drop(WORK_KIND, f"{invoice.id}:{step}")
+
+
 async def make_due(invoice_id: UUID | None, cents: int, now: datetime) -> None:
     """Have an invoice ask for `cents` more (less, below zero) after a chargeback, within the transaction under way.
 
@@ -150,31 +166,39 @@ async def follow_invoice(ports: Ports, claim: due_work.Claim) -> None:
 
 
 async def _mail(ports: Ports, invoice_id: UUID, event: str) -> None:
-    """Mail the holder of an invoice, with the link that pays it, within the transaction under way."""
+    """Mail the holder of an invoice, with the link that pays it, within the transaction under way.
+
+    While its service is being closed, the mail goes to the address that serves the closing (rule 27a).
+    """
     row = await fetch_one(
         "select i.*, a.id as holder_id, a.email, a.phone, a.locale, a.status as account_status from invoices i"
         " join accounts a on a.id = i.account_id where i.id = $1",
         invoice_id,
     )
-    if row is None or row["account_status"] != "ACTIVE" or not row["email"]:
+    if row is None:
+        return
+    closing = await fetch_one(_CLOSING, read_uuid(row["service_account_id"]))
+    if closing is None and (row["account_status"] != "ACTIVE" or not row["email"]):
         return
     if event == "issued" and not row["due"]:
         event = "issued_paid"
-    locale = row["locale"]
-    await notify(
-        ports,
-        {"id": row["holder_id"], "email": row["email"], "phone": row["phone"], "locale": locale},
-        NotificationTopic.INVOICE,
-        f"invoices.{event}",
-        key=f"invoice-{event.replace('_', '-')}-{invoice_id}",
-        params={
-            "number": row["number"],
-            "total": format_money(row["total"], locale),
-            "due": format_money(row["due"], locale),
-            "due_date": read_date(row["due_date"]).isoformat(),
-        },
-        link=Link(LINK, (str(invoice_id),)) if row["due"] else None,
-    )
+    elif event == "issued" and row["kind"] == InvoiceKind.FINAL.value:
+        event = "final"
+    locale = closing["locale"] if closing else row["locale"]
+    key = f"invoice-{event.replace('_', '-')}-{invoice_id}"
+    params = {
+        "number": row["number"],
+        "total": format_money(row["total"], locale),
+        "due": format_money(row["due"], locale),
+        "due_date": read_date(row["due_date"]).isoformat(),
+    }
+    link = Link(LINK, (str(invoice_id),)) if row["due"] else None
+    if closing is not None:
+        to = closing["contact_email"]
+        await queue_mail(ports, f"invoices.{event}", to=to, locale=locale, key=key, params=params, link=link)
+        return
+    holder = {"id": row["holder_id"], "email": row["email"], "phone": row["phone"], "locale": locale}
+    await notify(ports, holder, NotificationTopic.INVOICE, f"invoices.{event}", key=key, params=params, link=link)
 
 
 async def invoices_page(service_account_id: UUID, request: PageRequest) -> Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -16,7 +17,7 @@ from api.domain.refunds import Charge, RefundMethod, RefundStatus, spread
 from api.domain.service_accounts import Product
 from api.services.holds import Hold, end_hold
 from api.services.ledger import OPERATOR, Balance, post, save
-from api.services.refund_destinations import Destination, lock_charges, window_of
+from api.services.refund_destinations import Destination, destination_of, lock_charges, window_of
 from api.services.refund_states import Step
 from api.services.refunds import asked_again, create, move, refund_row, transit_of
 
@@ -25,19 +26,20 @@ async def fix(ports: Ports, refund_id: UUID, balance: Balance) -> Balance:
     """Fix a SETTLING refund within the transaction under way: what the locked balance holds leaves it for good.
 
     Holds of calls are voided first. Above zero the money is set aside: what the card's charges cover for the card, the
-    rest for a check of its own. A prepaid balance below zero is written off; what Direct Bill owes stays owed, for its
-    final invoice. Returns the balance as saved; a repeat changes nothing.
+    rest for a check of its own. Where it goes is decided anew, since a payment or a chargeback may have come since it
+    began. A prepaid balance below zero is written off; what Direct Bill owes stays owed, for its final invoice. Returns
+    the balance as saved; a repeat changes nothing.
     """
     refund = await refund_row(refund_id)
     if RefundStatus(refund["status"]) is not RefundStatus.SETTLING:
         return balance
     now, before = ports.now(), balance
-    balance = await _void_call_holds(balance, now)
+    balance = await void_call_holds(balance, now)
     due = -balance.posted if balance.product is Product.DIRECT_BILL else balance.posted
     if due > 0:
         return await _set_aside(ports, refund, balance, due, now)
     if due < 0 and balance.product is not Product.DIRECT_BILL:
-        own = _own(balance)
+        own = own_key(balance)
         leg = Leg((LedgerKind.BAD_DEBT_EXPENSE, OPERATOR), own, -due)
         moved, entry = await post(
             f"refund:{refund_id}:fix", [leg], now=now, occurred_at=now, balance=balance, own=own,
@@ -54,7 +56,9 @@ async def fix(ports: Ports, refund_id: UUID, balance: Balance) -> Balance:
 
 
 async def _set_aside(ports: Ports, refund: Row, balance: Balance, due: int, now: datetime) -> Balance:
-    refund_id, own = read_uuid(refund["id"]), _own(balance)
+    refund_id, own = read_uuid(refund["id"]), own_key(balance)
+    decided = await _decide(balance.service_account_id, read_time(refund["requested_at"]))
+    refund = {**refund, **decided}
     parts, rest = await _spread(ports, refund, due)
     # They lock their payments, which must come before the refund and the account.
     await _insert_parts(refund_id, parts, now)
@@ -76,13 +80,28 @@ async def _set_aside(ports: Ports, refund: Row, balance: Balance, due: int, now:
         window = window_of(RefundMethod.CHECK, read_time(refund["requested_at"]))
         step = Step(RefundStatus.CALCULATED, "fixed_by_check", {"cents": str(due)})
         await move(
-            ports, refund_id, step, amount=due, method=RefundMethod.CHECK.value, window_earliest=window.earliest,
-            window_latest=window.latest,
+            ports, refund_id, step, amount=due,
+            **decided | {
+                "method": RefundMethod.CHECK.value, "window_earliest": window.earliest, "window_latest": window.latest,
+            },
         )  # fmt: skip
     else:
         step = Step(RefundStatus.CALCULATED, "fixed", {"cents": str(amounts[refund_id])})
-        await move(ports, refund_id, step, amount=amounts[refund_id])
+        await move(ports, refund_id, step, amount=amounts[refund_id], **decided)
     return balance
+
+
+async def _decide(service_account_id: UUID, requested_at: datetime) -> dict[str, Any]:
+    """Return where the money goes by what is known now, as columns of the refund."""
+    destination = await destination_of(service_account_id)
+    window = window_of(destination.method, requested_at)
+    return {
+        "method": destination.method.value,
+        "payment_method_id": destination.payment_method_id,
+        "based_on_channel": destination.channel.value if destination.channel else None,
+        "window_earliest": window.earliest,
+        "window_latest": window.latest,
+    }
 
 
 async def by_check(ports: Ports, refund: Row, origin: str, amount: int, note: str) -> UUID:
@@ -115,7 +134,8 @@ async def _insert_parts(refund_id: UUID, parts: Sequence[Charge], now: datetime)
         )  # fmt: skip
 
 
-async def _void_call_holds(balance: Balance, now: datetime) -> Balance:
+async def void_call_holds(balance: Balance, now: datetime) -> Balance:
+    """Void what is held for calls of a locked balance that nobody reported; return it, not yet saved."""
     rows = await fetch(
         "select id, amount, state from holds where balance_id = $1 and state = 'PENDING' and kind = 'CALL' order by id",
         balance.id,
@@ -126,6 +146,7 @@ async def _void_call_holds(balance: Balance, now: datetime) -> Balance:
     return balance
 
 
-def _own(balance: Balance) -> tuple[LedgerKind, str]:
+def own_key(balance: Balance) -> tuple[LedgerKind, str]:
+    """Return the ledger account that money of a service is paid into."""
     kind = LedgerKind.BILLED if balance.product is Product.DIRECT_BILL else LedgerKind.PREPAID
     return kind, str(balance.service_account_id)

@@ -27,8 +27,11 @@ from api.services.refund_states import WITH_CARD, Step, refund_body
 from api.services.refund_work import follow_up
 
 COLUMNS = frozenset(
-    {"amount", "method", "window_earliest", "window_latest", "check_number", "check_run_id", "exported_at"}
-)
+    {
+        "amount", "method", "payment_method_id", "based_on_channel", "window_earliest", "window_latest",
+        "check_number", "check_run_id", "exported_at",
+    }
+)  # fmt: skip
 """What a step may change besides the status."""
 
 

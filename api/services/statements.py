@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -34,11 +34,14 @@ class _Range(NamedTuple):
     opening: int
 
 
-async def state_months(ports: Ports, balance: Balance, service: Row, month: date) -> list[Stated]:
+async def state_months(
+    ports: Ports, balance: Balance, service: Row, month: date, *, until: date | None = None
+) -> list[Stated]:
     """Make the statements that a service lacks up to `month`, named by its first day; the balance is locked.
 
     A repeat makes none. Months follow each other without a gap in the entries' sequence, so an entry that was posted
-    in the last moment of a month and committed after its statement is on the next one, and on one only.
+    in the last moment of a month and committed after its statement is on the next one, and on one only. `until` is the
+    last day of a service's final statement, which does not wait for the end of its month.
     """
     last = await fetch_one(
         "select * from statements where service_account_id = $1 order by period_start desc limit 1",
@@ -54,7 +57,7 @@ async def state_months(ports: Ports, balance: Balance, service: Row, month: date
     made = []
     for first in months:
         entries = await _entries_of(balance, first, last)
-        made.append(await _state(ports, balance, first, entries))
+        made.append(await _state(ports, balance, first, entries, until))
         last = {"sequence_to": entries.to, "closing": made[-1].sums.closing}
     return made
 
@@ -79,7 +82,7 @@ async def _entries_of(balance: Balance, first: date, last: Row | None) -> _Range
     return _Range(since, max(to, since - 1), opening)
 
 
-async def _state(ports: Ports, balance: Balance, first: date, entries: _Range) -> Stated:
+async def _state(ports: Ports, balance: Balance, first: date, entries: _Range, until: date | None) -> Stated:
     """Write a month's statement within the transaction under way."""
     found = await fetch_one(
         "select coalesce(sum(case when amount > 0 then amount end), 0) as up,"
@@ -90,13 +93,13 @@ async def _state(ports: Ports, balance: Balance, first: date, entries: _Range) -
     assert found is not None
     owes = balance.product is Product.DIRECT_BILL
     month = sums(entries.opening, int(found["up"]), int(found["down"]), owes=owes)
-    end = first_of_next_month(first)
+    last_day = first_of_next_month(first) - timedelta(days=1)
     await execute(
         "insert into statements (id, account_id, service_account_id, product, period_start, period_end, sequence_from,"
         " sequence_to, opening, deposits, charges, closing, call_seconds, made_at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         uuid7(), balance.account_id, balance.service_account_id, balance.product.value, first,
-        date.fromordinal(end.toordinal() - 1), entries.since, entries.to, *month,
+        min(until or last_day, last_day), entries.since, entries.to, *month,
         await _call_seconds(balance, entries, first), ports.now(),
     )  # fmt: skip
     return Stated(first, month, entries.to >= entries.since)

@@ -43,15 +43,15 @@ async def apply_payment(ports: Ports, act: Act, payment_id: UUID, service_accoun
             return Recorded(payment, True)
         facts = {"current_state": "APPLIED", "allowed_actions": ()}
         raise Refused(Fault(ErrorCode.INVALID_STATE, "external_payments.applied_already", ("paymentId",), facts=facts))
-    _refuse_unless_payable(service)
+    await _refuse_unless_payable(service)
     return Recorded(await _apply(ports, act, payment, service, balance), False)
 
 
-def _refuse_unless_payable(service: Row) -> None:
+async def _refuse_unless_payable(service: Row) -> None:
     path = ("serviceAccountId",)
-    if service["status"] != ServiceStatus.ACTIVE.value:
-        raise Refused(Fault(ErrorCode.ACCOUNT_CLOSED, "errors.account_closed", path))
-    if not is_payable(service):
+    if not await is_payable(service):
+        if service["status"] != ServiceStatus.ACTIVE.value:
+            raise Refused(Fault(ErrorCode.ACCOUNT_CLOSED, "errors.account_closed", path))
         facts = {"current_state": service["product"], "allowed_actions": ()}
         raise Refused(Fault(ErrorCode.INVALID_STATE, "external_payments.takes_none", path, facts=facts))
 

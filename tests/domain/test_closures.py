@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import date, timedelta
 from itertools import product
 
@@ -18,9 +19,11 @@ from api.domain.closures import (
     Open,
     advance,
     consequences,
+    hold_is_over,
     status_of,
 )
 from api.domain.inactivity import Act, Rule, closes_on, due, expected_on, notice_due_on, shipped_rules
+from api.domain.refunds import days_window
 
 C = Consequence
 S = ClosureStatus
@@ -84,6 +87,22 @@ def test_what_is_still_open_decides_where_a_closing_stands(
         else S.COMPLETED
     )
     assert status_of(still) is expected
+
+
+@pytest.mark.rule("24")
+@pytest.mark.parametrize(
+    ("day", "is_quiet", "is_over"),
+    [
+        (6, True, False), (6, False, False), (7, True, True), (7, False, False), (9, True, True), (9, False, False),
+        (10, True, True), (10, False, True), (11, False, True),
+    ],
+)  # fmt: skip
+def test_the_hold_ends_from_day_seven_on_when_it_is_quiet_and_on_day_ten_in_any_case(
+    day: int, is_quiet: bool, is_over: bool
+) -> None:
+    asked = date(2028, 2, 25)
+    window = days_window(asked, 7, 10)
+    assert hold_is_over(asked + timedelta(days=day), *astuple(window), is_quiet=is_quiet) is is_over
 
 
 @pytest.mark.parametrize(("old", "new"), list(product(S, S)))

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from api.adapters.database import fetch_one, read_uuid
+from api.auth.sign_ins import make_key
+from api.domain.accounts import Role
 from api.domain.days import day_of, first_of_next_month, start_of
 from api.domain.service_accounts import Product
 from api.services import month_ends
@@ -95,6 +97,11 @@ async def pay_link(
     variables = {"link": link, "amount": amount, "token": token, "key": key}
     payload: dict[str, Any] = (await service.ask(PAY_LINK, variables, **asked))["payInvoiceByLink"]
     return payload
+
+
+async def partner(service: Service) -> str:
+    """Make a key of a payment partner; return its token."""
+    return await make_key(service.ports.now(), "partner", Role.PAYMENT_PARTNER)
 
 
 async def external(service: Service, token: str, number: str, amount: Any = "25.00", **changes: Any) -> dict[str, Any]:
