@@ -226,8 +226,8 @@ async def look(ports: Ports, balance: Balance) -> Begun | None:
         await wake_auto_pay(balance.service_account_id, later)
         return None
     method = await usable_method(read_uuid(row["method_id"]), now)
-    if method is None:
-        await auto_pay_failed(ports, row, "card_unusable")
+    if isinstance(method, str):
+        await auto_pay_failed(ports, row, method)
         return None
     begun = await begin_top_up(ports, balance, method, PaymentChannel.AUTOPAY, lines)
     await execute(

@@ -181,10 +181,10 @@ async def accept_offer(ports: Ports, balance: Balance, phone: str) -> str | None
         return await _why_not(row)
     lines = await deposit_lines(ports, balance, offer["amount"])
     method = await usable_method(read_uuid(row["method_id"]), now)
-    if method is None or await not_before(ports, balance, lines):
+    if isinstance(method, str) or await not_before(ports, balance, lines):
         await end_offer(ports, row, OfferState.WITHDRAWN)
         await execute("update text_pays set state = 'PAYMENT_FAILED' where id = $1", read_uuid(row["id"]))
-        return "card_unusable" if method is None else "limit_reached"
+        return method if isinstance(method, str) else "limit_reached"
     begun = await begin_top_up(ports, balance, method, PaymentChannel.TEXTPAY, lines, sent_by_work=True)
     await end_offer(ports, row, OfferState.ACCEPTED, read_uuid(begun.payment["id"]))
     await execute("update text_pays set state = 'ON' where id = $1", read_uuid(row["id"]))
