@@ -46,6 +46,8 @@ class Limit(Enum):
     DECLINES_PER_CLIENT = "declines_per_client"
     DECLINES_PER_LINK = "declines_per_link"
     PEOPLE_PER_CLIENT = "people_per_client"
+    TEXT_PAYS_PER_PHONE = "text_pays_per_phone"
+    TEXT_PAYS_PER_ACCOUNT = "text_pays_per_account"
     TEXT_ANSWERS_PER_PHONE = "text_answers_per_phone"
     TEXT_ANSWERS_PER_STRANGER = "text_answers_per_stranger"
 

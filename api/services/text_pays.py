@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
+from api.auth.limits import Limit, count_try
 from api.auth.phones import phone_to_e164
 from api.auth.sign_ins import Viewer
 from api.domain.agreements import AgreementKind
@@ -35,6 +36,7 @@ from api.services.top_up_settings import (
     lock_prepaid,
     own_method,
     read_cents,
+    threshold_faults,
 )
 
 
@@ -52,11 +54,12 @@ class TextPaySettings(NamedTuple):
 
 async def set_text_pay(ports: Ports, viewer: Viewer, service_id: UUID, settings: TextPaySettings) -> Row:
     """Set TextPay of a service anew, which ends its AutoPay; while the balance is low an offer goes out at once. Return
-    the service's row. Raises Refused, with all faults of the input at once."""
+    the service's row. Raises Refused, with all faults of the input at once, and RATE_LIMITED where it was set too
+    often: a holder who types another's number could have it texted again and again."""
     faults: list[Fault] = []
     threshold = read_cents(settings.threshold, "threshold", faults)
     amount = read_cents(settings.amount, "amount", faults)
-    faults += amount_faults(amount)
+    faults += [*amount_faults(amount), *threshold_faults(threshold, "input", "threshold")]
     phone = phone_to_e164(settings.phone)
     if phone is None:
         faults.append(Fault(ErrorCode.INVALID, "sign_ups.phone_invalid", ("input", "phone")))
@@ -68,6 +71,9 @@ async def set_text_pay(ports: Ports, viewer: Viewer, service_id: UUID, settings:
     )
     refuse_if(faults)
     assert phone is not None
+    assert viewer.account_id is not None
+    tries = (Limit.TEXT_PAYS_PER_ACCOUNT, str(viewer.account_id)), (Limit.TEXT_PAYS_PER_PHONE, phone)
+    await count_try(ports, *tries)
     terms = Terms(threshold, amount, settings.method_id, version)
     service, in_flight = await _set(ports, viewer, service_id, terms, phone)
     if in_flight is not None:

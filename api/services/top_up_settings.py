@@ -63,6 +63,16 @@ def amount_faults(amount: int, *, at_least: int = 0) -> list[Fault]:
     return []
 
 
+def threshold_faults(threshold: int, *path: str) -> list[Fault]:
+    """Return why a threshold cannot be: it is more than any one payment may be."""
+    bound = payment_limits().payment_max
+    if threshold <= bound:
+        return []
+    facts = {"limit": bound, "remaining": bound, "resets_at": None}
+    params = {"limit": format_money(bound, "en")}
+    return [Fault(ErrorCode.LIMIT_EXCEEDED, "top_ups.threshold_too_large", path, params, facts)]
+
+
 def consent_faults(kind: AgreementKind, version: str, **accepted: bool) -> list[Fault]:
     """Return what is not agreed to: a box that is not ticked, or a text that no longer holds."""
     faults = [
