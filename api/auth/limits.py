@@ -46,6 +46,7 @@ class Limit(Enum):
     DECLINES_PER_CLIENT = "declines_per_client"
     DECLINES_PER_LINK = "declines_per_link"
     PEOPLE_PER_CLIENT = "people_per_client"
+    NOTICES_PER_PHONE = "notices_per_phone"
     PHONES_TAKEN_PER_ACCOUNT = "phones_taken_per_account"
     TEXT_PAYS_PER_PHONE = "text_pays_per_phone"
     TEXT_PAYS_PER_ACCOUNT = "text_pays_per_account"
