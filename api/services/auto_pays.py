@@ -213,7 +213,7 @@ async def look(ports: Ports, balance: Balance) -> Begun | None:
     row, now = await find_auto_pay(balance.service_account_id), ports.now()
     if row is None or row["payment_id"] is not None or row["state"] not in ("ON", "CAP_REACHED"):
         return None
-    lines = await deposit_lines(ports, balance, row["amount"])
+    lines = await deposit_lines(balance, row["amount"], now)
     is_capped = await _is_capped(row, total_of(lines), now)
     if balance.posted >= row["threshold"] or not await _is_due(row, balance, now):
         await _rest(row, balance, is_capped=is_capped)

@@ -144,7 +144,7 @@ async def look(ports: Ports, balance: Balance) -> None:
     method = await fetch_one("select last4 from payment_methods where id = $1", read_uuid(row["method_id"]))
     assert method is not None, "cards are never deleted"
     offer_id, expires_at = uuid7(), now + top_up_rules().offer_lives
-    total = sum(line.amount for line in await deposit_lines(ports, balance, row["amount"]))
+    total = sum(line.amount for line in await deposit_lines(balance, row["amount"], now))
     await execute(
         "insert into text_offers (id, text_pay_id, open_for, state, amount, offered_at, expires_at, ended_at,"
         " payment_id) values ($1, $2, $2, $3, $4, $5, $6, null, null)",
@@ -185,7 +185,8 @@ async def accept_offer(ports: Ports, balance: Balance, phone: str) -> str | None
     offer = await open_offer(read_uuid(row["id"]))
     if offer is None or read_time(offer["expires_at"]) <= now:
         return await _why_not(row)
-    lines = await deposit_lines(ports, balance, offer["amount"])
+    # By the fees of when it was offered: what the text said is what is charged.
+    lines = await deposit_lines(balance, offer["amount"], read_time(offer["offered_at"]))
     method = await usable_method(read_uuid(row["method_id"]), now)
     if isinstance(method, str) or await not_before(ports, balance, lines):
         await end_offer(ports, row, OfferState.WITHDRAWN)

@@ -65,10 +65,10 @@ async def begin_top_up(
     return Begun(payment, charges.CardOf(str(balance.account_id), method["card_token"]))
 
 
-async def deposit_lines(ports: Ports, balance: Balance, amount: int) -> list[Line]:
-    """Return what a deposit of so many cents costs now, line by line."""
+async def deposit_lines(balance: Balance, amount: int, at: datetime) -> list[Line]:
+    """Return what a deposit of so many cents costs by the fees of a moment, line by line."""
     principal = Line("payments.line_deposit", amount)
-    return await charged_lines(balance.account_id, PaymentPurpose.FUND_ADVANCE_CONNECT, principal, ports.now())
+    return await charged_lines(balance.account_id, PaymentPurpose.FUND_ADVANCE_CONNECT, principal, at)
 
 
 async def not_before(ports: Ports, balance: Balance, lines: list[Line]) -> datetime | None:
