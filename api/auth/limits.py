@@ -21,6 +21,7 @@ from api.domain.guesses import Guess, counted, guess_budget, wait_after
 
 # A provider hands a whole IPv6 network to each customer, who can take any address in it.
 _CLIENT_PREFIX_BITS = 64
+_UNDER_WAY = timedelta(minutes=1)
 _BUDGET = "guesses_per_account"
 # Of these, the ones of somebody who has given a right password already.
 _PROVEN = f"{_BUDGET}:proven"
@@ -45,6 +46,10 @@ class Limit(Enum):
     DECLINES_PER_CLIENT = "declines_per_client"
     DECLINES_PER_LINK = "declines_per_link"
     PEOPLE_PER_CLIENT = "people_per_client"
+    NOTICES_PER_PHONE = "notices_per_phone"
+    PHONES_TAKEN_PER_ACCOUNT = "phones_taken_per_account"
+    TEXT_PAYS_PER_PHONE = "text_pays_per_phone"
+    TEXT_PAYS_PER_ACCOUNT = "text_pays_per_account"
     TEXT_ANSWERS_PER_PHONE = "text_answers_per_phone"
     TEXT_ANSWERS_PER_STRANGER = "text_answers_per_stranger"
 
@@ -115,15 +120,17 @@ async def limit_fault(ports: Ports, limit: Limit, who: str) -> Fault | None:
     return _too_soon(tries.window_ends_at - now)
 
 
-async def used_up(ports: Ports, limit: Limit, who: str) -> Fault | None:
-    """Return why one more try would be too many, or None; nothing is counted."""
+async def used_up(ports: Ports, limit: Limit, who: str, under_way: int = 0) -> Fault | None:
+    """Return why one more try would be too many, or None; nothing is counted. `under_way` are tries that may come to
+    count; they are over within a minute."""
     count_max, window = _limits()[limit]
     subject = subject_of(ports, limit.value, who)
     row = await fetch_one("select count, window_at from guess_counters where subject = $1", subject)
-    if row is None or row["count"] < count_max:
-        return None
-    left = read_time(row["window_at"]) + window - ports.now()
-    return _too_soon(left) if left > timedelta(0) else None
+    left = read_time(row["window_at"]) + window - ports.now() if row else timedelta(0)
+    made = int(row["count"]) if row and left > timedelta(0) else 0
+    if made >= count_max:
+        return _too_soon(left)
+    return _too_soon(_UNDER_WAY) if made + under_way >= count_max else None
 
 
 def _too_soon(wait: timedelta) -> Fault:

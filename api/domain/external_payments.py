@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -53,6 +54,13 @@ def plain_number(written: str) -> str:
     """
     kept = "".join(character for character in written if character.isprintable() and character not in _BETWEEN)
     return kept[:NUMBER_LENGTH_MAX]
+
+
+def plain_reference(written: str) -> str:
+    """Return a control number as it is told from others: in capitals and common digits, without spaces, dashes and
+    points, since a partner and staff write the same one differently; as it was written where nothing else is in it."""
+    kept = "".join(character for character in unicodedata.normalize("NFKC", written) if character not in _BETWEEN)
+    return kept.upper() or written
 
 
 def is_printed_number(plain: str) -> bool:

@@ -213,7 +213,7 @@ async def look(ports: Ports, balance: Balance) -> Begun | None:
     row, now = await find_auto_pay(balance.service_account_id), ports.now()
     if row is None or row["payment_id"] is not None or row["state"] not in ("ON", "CAP_REACHED"):
         return None
-    lines = await deposit_lines(ports, balance, row["amount"])
+    lines = await deposit_lines(balance, row["amount"], now)
     is_capped = await _is_capped(row, total_of(lines), now)
     if balance.posted >= row["threshold"] or not await _is_due(row, balance, now):
         await _rest(row, balance, is_capped=is_capped)
@@ -226,8 +226,8 @@ async def look(ports: Ports, balance: Balance) -> Begun | None:
         await wake_auto_pay(balance.service_account_id, later)
         return None
     method = await usable_method(read_uuid(row["method_id"]), now)
-    if method is None:
-        await auto_pay_failed(ports, row, "card_unusable")
+    if isinstance(method, str):
+        await auto_pay_failed(ports, row, method)
         return None
     begun = await begin_top_up(ports, balance, method, PaymentChannel.AUTOPAY, lines)
     await execute(

@@ -5,7 +5,9 @@ Whoever tests stolen cards tries many; counted are an account, a client's addres
 
 from __future__ import annotations
 
-from api.adapters.database import Row, transactional
+from uuid import UUID
+
+from api.adapters.database import Row, fetch_one, transactional
 from api.adapters.ports import Ports
 from api.auth.limits import Limit, client_of, limit_fault, used_up
 from api.domain.faults import Fault, Refused
@@ -36,6 +38,20 @@ async def tries_fault(ports: Ports, tries: list[Counted]) -> Fault | None:
     return None
 
 
+async def cards_at_once_fault(ports: Ports, account_id: UUID, method_id: UUID) -> Fault | None:
+    """Return RATE_LIMITED where as many other cards of an account are being charged as may still be declined, or None.
+
+    Ask under `lock_spending`: many cards at once would all be tried before the first decline counts.
+    """
+    row = await fetch_one(
+        "select count(distinct method_id) as n from payments where account_id = $1 and status = $2 and channel = $3"
+        " and method_id <> $4",
+        account_id, PaymentStatus.PROCESSING.value, PaymentChannel.CARD_ONLINE.value, method_id,
+    )  # fmt: skip
+    under_way = int(row["n"]) if row else 0
+    return await used_up(ports, Limit.DECLINES_PER_ACCOUNT, str(account_id), under_way) if under_way else None
+
+
 async def refuse_card_tries(ports: Ports, tries: list[Counted]) -> None:
     """Raise Refused with RATE_LIMITED where one of these has had its declines; nothing is counted."""
     if fault := await tries_fault(ports, tries):
@@ -50,10 +66,14 @@ async def count_declines(ports: Ports, tries: list[Counted]) -> None:
 
 
 async def note_decline(ports: Ports, payment: Row) -> None:
-    """Count a payment that the card's bank declined for its account, within the transaction that settles it: so a
-    bank's check that fails later counts too."""
-    if payment["account_id"] and was_declined(payment):
-        await limit_fault(ports, Limit.DECLINES_PER_ACCOUNT, str(payment["account_id"]))
+    """Count a payment that the card's bank declined for its account, or for the invoice's link that began it, within
+    the transaction that settles it: so a bank's check that fails later counts too."""
+    if not was_declined(payment):
+        return
+    for limit, who in card_tries(
+        account_id=payment["account_id"], link="" if payment["account_id"] else str(payment["invoice_id"] or "")
+    ):
+        await limit_fault(ports, limit, who)
 
 
 def was_declined(payment: Row) -> bool:

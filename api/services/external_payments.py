@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from tortoise.exceptions import IntegrityError
 from uuid_utils.compat import uuid7
 
 from api.adapters.database import Raced, Row, execute, fetch_one, read_time, read_uuid, transactional
@@ -21,6 +22,7 @@ from api.domain.external_payments import (
     external_limits,
     is_printed_number,
     plain_number,
+    plain_reference,
 )
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, UpdateCause
@@ -66,7 +68,15 @@ async def record_external(ports: Ports, recorded_by: UUID, receipt: Receipt) -> 
     now = ports.now()
     cents = _check(receipt, now)
     number, reference = plain_number(receipt.account_number), receipt.reference.strip()
+    source = f"external:{receipt.channel.value}:{plain_reference(reference)}"
     service, balance = await lock_service(await _service_of(number))
+    known = await fetch_one(
+        "select * from payments where id in (select payment_id from journal_entries where source_key = $1)"
+        " or (channel = $2 and external_reference = $3)",
+        source, receipt.channel.value, reference,
+    )  # fmt: skip
+    if known is not None:
+        return _replay(known, receipt, cents, number)
     if service is not None and not await is_payable(service):
         service, balance = None, None
     payment_id, at = uuid7(), now if service else None
@@ -82,17 +92,19 @@ async def record_external(ports: Ports, recorded_by: UUID, receipt: Receipt) -> 
         receipt.paid_at, at, now,
     )  # fmt: skip
     if not inserted:
-        return await _replay(receipt, cents, number, reference)
+        raise Raced
     payment = await _payment(payment_id)
-    source = f"external:{receipt.channel.value}:{reference}"
     clearing = (LedgerKind.PARTNER_CLEARING, receipt.channel.value)
-    if service is None:
-        unapplied = (LedgerKind.UNAPPLIED_RECEIPTS, str(payment_id))
-        await post(
-            source, [Leg(clearing, unapplied, cents)], now=now, occurred_at=receipt.paid_at, payment_id=payment_id
-        )
-        return Recorded(payment, False)
-    balance = await credit(source, clearing, payment, balance, now)
+    try:
+        if service is None:
+            unapplied = (LedgerKind.UNAPPLIED_RECEIPTS, str(payment_id))
+            await post(
+                source, [Leg(clearing, unapplied, cents)], now=now, occurred_at=receipt.paid_at, payment_id=payment_id
+            )
+            return Recorded(payment, False)
+        balance = await credit(source, clearing, payment, balance, now)
+    except IntegrityError:
+        raise Raced from None  # The same number, written differently, was reported at the same time.
     await after_payment(ports, payment, balance)
     return Recorded(payment, False)
 
@@ -129,13 +141,8 @@ async def credit(source: str, debit: LedgerKey, payment: Row, balance: Balance |
     return await save(moved, now, UpdateCause.INVOICE_PAYMENT if is_invoice else UpdateCause.FUNDED, entry)
 
 
-async def _replay(receipt: Receipt, cents: int, number: str, reference: str) -> Recorded:
+def _replay(known: Row, receipt: Receipt, cents: int, number: str) -> Recorded:
     """Return what the control number was reported as; raises Refused where that was something else."""
-    known = await fetch_one(
-        "select * from payments where channel = $1 and external_reference = $2", receipt.channel.value, reference
-    )
-    if known is None:
-        raise Raced
     same = (known["amount"], known["account_number"], read_time(known["paid_at"]))
     if same != (cents, number, receipt.paid_at):
         facts = {"first_used_at": read_time(known["created_at"])}
@@ -168,7 +175,8 @@ def _check(receipt: Receipt, now: datetime) -> int:
     if receipt.channel not in EXTERNAL_CHANNELS:
         faults.append(Fault(ErrorCode.INVALID, "external_payments.channel", ("input", "channel")))
     reference = receipt.reference.strip()
-    if not 1 <= len(reference) <= REFERENCE_LENGTH_MAX or not reference.isprintable():
+    is_short = 1 <= len(reference) <= REFERENCE_LENGTH_MAX >= len(plain_reference(reference))
+    if not is_short or not reference.isprintable():
         faults.append(Fault(ErrorCode.INVALID, "errors.invalid", ("input", "externalReference")))
     if receipt.paid_at > now + limits.clock_skew:
         faults.append(Fault(ErrorCode.INVALID, "external_payments.in_the_future", ("input", "paidAt")))

@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 from api.adapters.database import Row, fetch_one, read_uuid, transactional
 from api.adapters.payments import CardRefused, ProcessorUnavailable
 from api.adapters.ports import Ports
+from api.auth.limits import Limit, count_try, take_back
 from api.domain.charge_lines import Line
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.money import cents_of
@@ -91,7 +92,8 @@ async def pay_by_link(ports: Ports, order: LinkOrder) -> Linked:
     if is_new and card is not None:
         payment = await charges.send(ports, payment, charges.CardOf(str(invoice_id), card), order.return_url)
         if was_declined(payment):
-            await count_declines(ports, card_tries(client=order.client, link=str(invoice_id)))
+            # The link's count is kept where the payment is settled.
+            await count_declines(ports, card_tries(client=order.client))
     shown = await as_it_stands(invoice_id)
     assert shown is not None, "invoices are never deleted"
     faults = tuple(replace(fault, path=("providerToken",)) for fault in decline_faults(payment))
@@ -137,18 +139,24 @@ def _not_now(state: str) -> Refused:
 
 async def _attach(ports: Ports, invoice_id: UUID, order: LinkOrder) -> str:
     """Return the processor's token for charging the card; a refused card counts as declined."""
-    tries = card_tries(client=order.client, link=str(invoice_id))
-    await refuse_card_tries(ports, tries)
+    of_client = card_tries(client=order.client)
+    await refuse_card_tries(ports, of_client)
+    # Counted before the card is tried, so that many tries at once are no way around; taken back unless it is declined.
+    counted = (Limit.DECLINES_PER_LINK, str(invoice_id))
+    await count_try(ports, counted)
     try:
-        return (await ports.processor.attach(order.provider_token, customer=str(invoice_id))).id
+        card = await ports.processor.attach(order.provider_token, customer=str(invoice_id))
     except CardRefused as refusal:
-        await count_declines(ports, tries)
+        await count_declines(ports, of_client)
         facts = {"reason": refusal.reason, "retryable": False}
         raise Refused(
             Fault(ErrorCode.PAYMENT_DECLINED, "payments.card_refused", ("providerToken",), facts=facts)
         ) from refusal
     except ProcessorUnavailable as error:
+        await take_back(ports, *counted)
         raise Refused(Fault(ErrorCode.UNAVAILABLE, "payments.processor_unavailable")) from error
+    await take_back(ports, *counted)
+    return card.id
 
 
 @transactional

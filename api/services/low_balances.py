@@ -9,16 +9,15 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.domain.faults import ErrorCode, Fault, refuse_if
+from api.domain.faults import Fault, refuse_if
 from api.domain.money import format_money
 from api.domain.notifications import NotificationTopic
-from api.domain.payment_data import payment_limits
 from api.services import auto_pays, due_work, text_pays
 from api.services.ledger import Balance, lock_balance
 from api.services.notifications import notify
 from api.services.thresholds import has_crossed, refresh_low_below
 from api.services.top_up_charges import Begun, send_top_up
-from api.services.top_up_settings import account_row, lock_prepaid, read_cents
+from api.services.top_up_settings import account_row, lock_prepaid, read_cents, threshold_faults
 
 
 async def set_alert(ports: Ports, account_id: UUID, service_id: UUID, threshold: Decimal | None) -> Row:
@@ -29,11 +28,7 @@ async def set_alert(ports: Ports, account_id: UUID, service_id: UUID, threshold:
     """
     faults: list[Fault] = []
     cents = read_cents(threshold, "threshold", faults) if threshold is not None else None
-    if cents and cents > payment_limits().payment_max:
-        bound = payment_limits().payment_max
-        facts = {"limit": bound, "remaining": bound, "resets_at": None}
-        params = {"limit": format_money(bound, "en")}
-        faults.append(Fault(ErrorCode.LIMIT_EXCEEDED, "top_ups.threshold_too_large", ("threshold",), params, facts))
+    faults += threshold_faults(cents or 0)
     refuse_if(Fault(f.code, f.key, ("threshold",), f.params, f.facts) for f in faults)
     return await _set_alert(ports, account_id, service_id, cents)
 

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch, fetch_one, read_json, read_uuid, transactional
 from api.adapters.ports import Ports
+from api.auth.limits import Limit, limit_fault
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.notifications import Channels, NotificationChannel, NotificationTopic, chosen_channels, topic_rule
 from api.services.mails import Link, queue_mail
@@ -54,9 +55,13 @@ async def notify(
 
     `template` names texts: `<template>_subject` and `<template>_text` for the mail, `<template>_sms` for the text,
     where the subject serves when there is none; write it with its file ("low_balances.alert"). `key` is one per event,
-    of letters, digits and `._-`: a repeat tells nothing. `params` fill the texts; nothing secret may be among them.
+    of letters, digits and `._-`: a repeat tells nothing. A phone that had many texts within the hour is mailed instead.
+    `params` fill the texts; nothing secret may be among them.
     """
     chosen = await wanted(ports, account, topic)
+    if NotificationChannel.SMS in chosen and await limit_fault(ports, Limit.NOTICES_PER_PHONE, account["phone"]):
+        # Whoever types a stranger's number as an account's phone must not have it texted without end.
+        chosen = frozenset({NotificationChannel.EMAIL})
     if NotificationChannel.EMAIL in chosen:
         await queue_mail(
             ports, template, to=account["email"], locale=account["locale"], key=key, params=params or {}, link=link

@@ -196,6 +196,15 @@ async def find_method(account_id: UUID, method_id: UUID) -> Row | None:
     )
 
 
+async def is_disputed(method_id: UUID) -> bool:
+    """Tell whether a bank took back a payment by a card, unless that was decided in our favour."""
+    return await fetch_one(
+        "select d.id from disputes d join payments p on p.id = d.payment_id"
+        " where p.method_id = $1 and d.status <> 'WON' limit 1",
+        method_id,
+    ) is not None  # fmt: skip
+
+
 def is_expired(expiry_month: int, expiry_year: int, now: datetime) -> bool:
     """Tell whether a card's last month is over."""
     return (expiry_year, expiry_month) < (now.year, now.month)

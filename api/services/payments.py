@@ -15,7 +15,7 @@ from api.domain.charge_lines import Line
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, PaymentStatus, may_return_to
 from api.services import charges
-from api.services.card_tries import card_tries, count_declines, tries_fault, was_declined
+from api.services.card_tries import card_tries, cards_at_once_fault, count_declines, tries_fault, was_declined
 from api.services.charges import payment_row
 from api.services.idempotency import claim_key, find_result
 from api.services.ledger import lock_balance
@@ -163,6 +163,8 @@ async def _faults(ports: Ports, account_id: UUID, order: Order, quote: Row, meth
     if fault := await cap_fault(account_id, quote["total"], now, *quote_path):
         faults.append(fault)
     if not faults and (fault := await tries_fault(ports, card_tries(account_id=account_id, client=order.client))):
+        faults.append(fault)
+    if not faults and (fault := await cards_at_once_fault(ports, account_id, order.method_id)):
         faults.append(fault)
     return faults
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
+from api.auth.limits import Limit, count_try, take_back
 from api.auth.phones import phone_to_e164
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.plain_text import is_blank, text_faults, tidy
@@ -19,6 +21,7 @@ from api.domain.service_accounts import HAS_PHONES, Product, ServiceStatus
 from api.services.ledger import lock_balance
 
 TYPED_LENGTH_MAX = 40
+_TAKEN = "service_accounts.phone_taken"
 
 
 def read_phone(phone: str | None, *path: str) -> tuple[str | None, list[Fault]]:
@@ -31,7 +34,26 @@ def read_phone(phone: str | None, *path: str) -> tuple[str | None, list[Fault]]:
 
 def phone_taken(*path: str) -> Refused:
     """Return the refusal of a number that is on another open account."""
-    return Refused(Fault(ErrorCode.INVALID, "service_accounts.phone_taken", path))
+    return Refused(Fault(ErrorCode.INVALID, _TAKEN, path))
+
+
+@asynccontextmanager
+async def taken_phones_counted(ports: Ports, account_id: UUID) -> AsyncIterator[None]:
+    """Count a number that turns out to be on another open account, around the transaction that looks.
+
+    Counted before it looks, so that many at once are no way around; taken back unless it was one. Raises Refused with
+    RATE_LIMITED after too many: who tries strangers' numbers would learn who is a customer.
+    """
+    counted, is_taken = (Limit.PHONES_TAKEN_PER_ACCOUNT, str(account_id)), False
+    await count_try(ports, counted)
+    try:
+        yield
+    except Refused as refusal:
+        is_taken = any(fault.key == _TAKEN for fault in refusal.faults)
+        raise
+    finally:
+        if not is_taken:
+            await take_back(ports, *counted)
 
 
 async def insert_phone(service_id: UUID, e164: str, label: str | None, now: datetime) -> None:
@@ -53,7 +75,8 @@ async def add_phone(ports: Ports, account_id: UUID, service_id: UUID, phone: str
         faults += [fault.under("label") for fault in text_faults(label, service_account_data().label_length_max)]
     refuse_if(faults)
     assert e164 is not None
-    return await _add(ports, account_id, service_id, e164, tidy(label) if label else None)
+    async with taken_phones_counted(ports, account_id):
+        return await _add(ports, account_id, service_id, e164, tidy(label) if label else None)
 
 
 @transactional

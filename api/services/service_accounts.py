@@ -21,7 +21,7 @@ from api.services.inactivity_plans import plan
 from api.services.ledger import Balance, balance_body, open_ledger_account
 from api.services.open_accounts import lock_open_account
 from api.services.outbox import tell
-from api.services.phones import insert_phone, phone_taken, read_phone
+from api.services.phones import insert_phone, phone_taken, read_phone, taken_phones_counted
 
 _BALANCES: dict[Product, tuple[Unit, tuple[LedgerKind, ...]]] = {
     Product.ADVANCE_CONNECT: (Unit.USD_CENT, (LedgerKind.PREPAID,)),
@@ -32,7 +32,6 @@ _BALANCES: dict[Product, tuple[Unit, tuple[LedgerKind, ...]]] = {
 (DEBIT_FUNDS), and VideoConnect keeps nothing."""
 
 
-@transactional
 async def open_service(
     ports: Ports,
     account_id: UUID,
@@ -47,6 +46,17 @@ async def open_service(
     (INVALID_STATE); a phone on one open account (INVALID).
     """
     e164 = _check(product, phone, person_id)
+    if e164 is None:
+        return await _open(ports, account_id, product, None, idempotency_key, person_id)
+    async with taken_phones_counted(ports, account_id):
+        return await _open(ports, account_id, product, e164, idempotency_key, None)
+
+
+@transactional
+async def _open(
+    ports: Ports, account_id: UUID, product: Product, e164: str | None, idempotency_key: str, person_id: UUID | None
+) -> tuple[Row, bool]:
+    """Open a service of an account, of inputs that were checked."""
     now = ports.now()
     facts = {"product": product.value, "phone": e164} | ({"person": str(person_id)} if person_id else {})
     claimed = await claim_key(account_id, idempotency_key, "openServiceAccount", facts, uuid7(), now)

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
+from api.auth.limits import Limit, count_try
 from api.auth.phones import phone_to_e164
 from api.auth.sign_ins import Viewer
 from api.domain.agreements import AgreementKind
@@ -35,6 +36,7 @@ from api.services.top_up_settings import (
     lock_prepaid,
     own_method,
     read_cents,
+    threshold_faults,
 )
 
 
@@ -52,11 +54,12 @@ class TextPaySettings(NamedTuple):
 
 async def set_text_pay(ports: Ports, viewer: Viewer, service_id: UUID, settings: TextPaySettings) -> Row:
     """Set TextPay of a service anew, which ends its AutoPay; while the balance is low an offer goes out at once. Return
-    the service's row. Raises Refused, with all faults of the input at once."""
+    the service's row. Raises Refused, with all faults of the input at once, and RATE_LIMITED where it was set too
+    often: a holder who types another's number could have it texted again and again."""
     faults: list[Fault] = []
     threshold = read_cents(settings.threshold, "threshold", faults)
     amount = read_cents(settings.amount, "amount", faults)
-    faults += amount_faults(amount)
+    faults += [*amount_faults(amount), *threshold_faults(threshold, "input", "threshold")]
     phone = phone_to_e164(settings.phone)
     if phone is None:
         faults.append(Fault(ErrorCode.INVALID, "sign_ups.phone_invalid", ("input", "phone")))
@@ -68,6 +71,9 @@ async def set_text_pay(ports: Ports, viewer: Viewer, service_id: UUID, settings:
     )
     refuse_if(faults)
     assert phone is not None
+    assert viewer.account_id is not None
+    tries = (Limit.TEXT_PAYS_PER_ACCOUNT, str(viewer.account_id)), (Limit.TEXT_PAYS_PER_PHONE, phone)
+    await count_try(ports, *tries)
     terms = Terms(threshold, amount, settings.method_id, version)
     service, in_flight = await _set(ports, viewer, service_id, terms, phone)
     if in_flight is not None:
@@ -138,7 +144,7 @@ async def look(ports: Ports, balance: Balance) -> None:
     method = await fetch_one("select last4 from payment_methods where id = $1", read_uuid(row["method_id"]))
     assert method is not None, "cards are never deleted"
     offer_id, expires_at = uuid7(), now + top_up_rules().offer_lives
-    total = sum(line.amount for line in await deposit_lines(ports, balance, row["amount"]))
+    total = sum(line.amount for line in await deposit_lines(balance, row["amount"], now))
     await execute(
         "insert into text_offers (id, text_pay_id, open_for, state, amount, offered_at, expires_at, ended_at,"
         " payment_id) values ($1, $2, $2, $3, $4, $5, $6, null, null)",
@@ -179,12 +185,13 @@ async def accept_offer(ports: Ports, balance: Balance, phone: str) -> str | None
     offer = await open_offer(read_uuid(row["id"]))
     if offer is None or read_time(offer["expires_at"]) <= now:
         return await _why_not(row)
-    lines = await deposit_lines(ports, balance, offer["amount"])
+    # By the fees of when it was offered: what the text said is what is charged.
+    lines = await deposit_lines(balance, offer["amount"], read_time(offer["offered_at"]))
     method = await usable_method(read_uuid(row["method_id"]), now)
-    if method is None or await not_before(ports, balance, lines):
+    if isinstance(method, str) or await not_before(ports, balance, lines):
         await end_offer(ports, row, OfferState.WITHDRAWN)
         await execute("update text_pays set state = 'PAYMENT_FAILED' where id = $1", read_uuid(row["id"]))
-        return "card_unusable" if method is None else "limit_reached"
+        return method if isinstance(method, str) else "limit_reached"
     begun = await begin_top_up(ports, balance, method, PaymentChannel.TEXTPAY, lines, sent_by_work=True)
     await end_offer(ports, row, OfferState.ACCEPTED, read_uuid(begun.payment["id"]))
     await execute("update text_pays set state = 'ON' where id = $1", read_uuid(row["id"]))

@@ -20,7 +20,7 @@ from api.services import charges, due_work
 from api.services.card_tries import card_tries, tries_fault
 from api.services.fees import charged_lines
 from api.services.ledger import Balance
-from api.services.payment_methods import is_expired
+from api.services.payment_methods import is_disputed, is_expired
 from api.services.spending import cap_fault, lock_spending
 from api.services.top_up_outcomes import SENDING
 
@@ -65,10 +65,10 @@ async def begin_top_up(
     return Begun(payment, charges.CardOf(str(balance.account_id), method["card_token"]))
 
 
-async def deposit_lines(ports: Ports, balance: Balance, amount: int) -> list[Line]:
-    """Return what a deposit of so many cents costs now, line by line."""
+async def deposit_lines(balance: Balance, amount: int, at: datetime) -> list[Line]:
+    """Return what a deposit of so many cents costs by the fees of a moment, line by line."""
     principal = Line("payments.line_deposit", amount)
-    return await charged_lines(balance.account_id, PaymentPurpose.FUND_ADVANCE_CONNECT, principal, ports.now())
+    return await charged_lines(balance.account_id, PaymentPurpose.FUND_ADVANCE_CONNECT, principal, at)
 
 
 async def not_before(ports: Ports, balance: Balance, lines: list[Line]) -> datetime | None:
@@ -86,10 +86,14 @@ async def not_before(ports: Ports, balance: Balance, lines: list[Line]) -> datet
     return None
 
 
-async def usable_method(method_id: UUID, now: datetime) -> Row | None:
-    """Return a card that can be charged now: kept and not expired; else None."""
+async def usable_method(method_id: UUID, now: datetime) -> Row | str:
+    """Return a card that can be charged now while its holder is away, else the name of the text that says why not:
+    "card_unusable" for one that was removed or has expired, "card_disputed" for one whose bank took a payment back."""
     row = await fetch_one("select * from payment_methods where id = $1 and removed_at is null", method_id)
-    return None if row is None or is_expired(row["expiry_month"], row["expiry_year"], now) else row
+    if row is None or is_expired(row["expiry_month"], row["expiry_year"], now):
+        return "card_unusable"
+    # What the bank takes back makes the balance low, and charging for that would go round in circles.
+    return "card_disputed" if await is_disputed(method_id) else row
 
 
 async def send_top_up(ports: Ports, begun: Begun) -> None:

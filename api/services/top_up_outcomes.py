@@ -64,7 +64,8 @@ async def _after_auto_pay(ports: Ports, payment: Row) -> None:
 async def auto_pay_failed(ports: Ports, row: Row, why: str) -> None:
     """Stop AutoPay until its holder resumes it, and mail that it stopped, within the transaction under way (rule 16).
 
-    `why` is "declined" or "card_unusable". The mail cannot be turned off: calls may end for want of money.
+    `why` is "declined", "card_unusable" or "card_disputed". The mail cannot be turned off: calls may end for want of
+    money.
     """
     await execute(
         "update auto_pays set state = 'PAYMENT_FAILED', tries = 0, tried_first_at = null where id = $1",

@@ -17,7 +17,7 @@ from api.domain.service_accounts import Product, ServiceStatus
 from api.services.consents import record_consent
 from api.services.ledger import Balance, lock_balance
 from api.services.mails import mailable_time, queue_mail
-from api.services.payment_methods import find_method, is_expired
+from api.services.payment_methods import find_method, is_disputed, is_expired
 from api.services.service_accounts import find_service
 
 
@@ -63,6 +63,16 @@ def amount_faults(amount: int, *, at_least: int = 0) -> list[Fault]:
     return []
 
 
+def threshold_faults(threshold: int, *path: str) -> list[Fault]:
+    """Return why a threshold cannot be: it is more than any one payment may be."""
+    bound = payment_limits().payment_max
+    if threshold <= bound:
+        return []
+    facts = {"limit": bound, "remaining": bound, "resets_at": None}
+    params = {"limit": format_money(bound, "en")}
+    return [Fault(ErrorCode.LIMIT_EXCEEDED, "top_ups.threshold_too_large", path, params, facts)]
+
+
 def consent_faults(kind: AgreementKind, version: str, **accepted: bool) -> list[Fault]:
     """Return what is not agreed to: a box that is not ticked, or a text that no longer holds."""
     faults = [
@@ -90,7 +100,8 @@ async def lock_prepaid(account_id: UUID, service_account_id: UUID, *path: str) -
 
 
 async def own_method(ports: Ports, account_id: UUID, method_id: UUID) -> Row:
-    """Return a holder's card that is neither removed nor expired, locked so that it stays; raises Refused."""
+    """Return a holder's card that may be charged while nobody is there, locked so that it stays: neither removed, nor
+    expired, nor one whose bank took a payment back. Raises Refused."""
     path = ("input", "paymentMethodId")
     await fetch_one("select id from accounts where id = $1 for update", account_id)
     await fetch_one("select id from payment_methods where id = $1 for update", method_id)
@@ -99,6 +110,8 @@ async def own_method(ports: Ports, account_id: UUID, method_id: UUID) -> Row:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", path))
     if is_expired(method["expiry_month"], method["expiry_year"], ports.now()):
         raise Refused(Fault(ErrorCode.PAYMENT_METHOD_EXPIRED, "payments.card_expired", path))
+    if await is_disputed(method_id):
+        raise Refused(Fault(ErrorCode.INVALID, "top_ups.card_disputed", path))
     return method
 
 

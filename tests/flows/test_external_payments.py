@@ -97,6 +97,23 @@ async def test_a_control_number_with_other_facts_is_a_conflict_and_another_chann
 
 
 @pytest.mark.rule("15")
+async def test_a_control_number_counts_once_however_it_is_written(service: Service) -> None:
+    ann = await factories.holder(service)
+    opened, by, agent = await ann.advance_connect(), await partner(service), await billing(service)
+    number = await number_of(opened.key)
+    written = ("mtcn 123-456", "MTCN123456", " MTCN-123.456", "\uff2d\uff34\uff23\uff2e123456")
+
+    tries = (external(service, one, number, externalReference=way) for one in (by, agent) for way in written)
+    answers = await asyncio.gather(*tries)
+    other = await external(service, by, number, "26.00", externalReference="MTCN 123456")
+
+    assert sorted(answer["replayed"] for answer in answers) == [False, *[True] * 7]
+    assert codes(other) == ["IDEMPOTENCY_CONFLICT"]
+    assert (await balance(service, ann))["posted"] == "25.00"
+    assert (await audit()).differences == ()
+
+
+@pytest.mark.rule("15")
 async def test_twenty_reports_of_one_control_number_at_once_count_once(service: Service) -> None:
     ann = await factories.holder(service)
     opened, by = await ann.advance_connect(), await partner(service)

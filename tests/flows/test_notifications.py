@@ -122,3 +122,14 @@ async def test_a_text_that_waits_is_not_sent_once_the_phone_says_stop(service: S
     await service.work()
 
     assert await sandbox_messages.messages("sms", PHONE) == []
+
+
+async def test_a_phone_is_texted_so_often_an_hour_and_then_mailed_instead(service: Service) -> None:
+    ann = await factories.holder(service)
+    await choose(service, ann, "PAYMENT", "SMS")
+    before, _ = await tell(service, ann, "PAYMENT", "event-0")
+
+    for n in range(1, 22):
+        mails, texts = await tell(service, ann, "PAYMENT", f"event-{n}")
+
+    assert (mails - before, texts) == (2, 20)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from api.adapters.database import fetch, transactional
+from api.domain.days import day_of, start_of
 from api.services.audit import audit
 from api.services.inbound_texts import prune, take_text
 from api.services.sms import is_stopped
@@ -15,6 +16,7 @@ from tests import factories
 from tests.factories import charged_call, fund
 from tests.flows.conftest import Service
 from tests.flows.getting_in import codes
+from tests.flows.paying import fee
 from tests.flows.top_ups import CANCEL_TEXT_PAY, MOBILE, Scene, captured, scene
 
 pytestmark = pytest.mark.rule("17")
@@ -319,3 +321,16 @@ async def test_texts_that_came_in_are_forgotten_after_a_month(service: Service) 
     assert await transactional(forget)(service.ports) == 0  # type: ignore[type-var]
     await service.advance(timedelta(days=31))
     assert await transactional(forget)(service.ports) == 1  # type: ignore[type-var]
+
+
+@pytest.mark.rule("14")
+async def test_a_yes_is_charged_what_the_offer_said_though_fees_begin_in_between(service: Service) -> None:
+    ann = await offered(service)
+    tomorrow = day_of(service.ports.now()) + timedelta(days=1)
+    await fee("FUND_ADVANCE_CONNECT", fixed=300, since=tomorrow)
+    await service.advance(start_of(tomorrow) + timedelta(minutes=1) - service.ports.now())
+
+    await ann.reply("Yes", "one")
+
+    assert await captured(service) == 2_500
+    assert await ann.posted() == "34.50"
