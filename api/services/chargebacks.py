@@ -23,10 +23,12 @@ from api.domain.money import format_money
 from api.domain.payments import PAYMENT_MOVES, PaymentStatus
 from api.domain.service_accounts import ServiceStatus
 from api.services import charges
+from api.services.closure_payments import after_win
 from api.services.invoices import make_due
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.mails import queue_mail
 from api.services.payment_effects import LedgerKey, ledger_key_of
+from api.services.refund_disputes import pay_out_won
 
 _TAKEN_FROM_HOLDER = (LedgerKind.PREPAID, LedgerKind.BILLED)
 _TAKEN_BACK = (PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
@@ -83,7 +85,7 @@ async def _take(ports: Ports, payment_id: UUID, dispute: Dispute) -> None:
             dispute.status.value, chargeback.now, chargeback.id,
         )  # fmt: skip
         if dispute.status is DisputeStatus.WON:
-            await _give_back(chargeback)
+            await _give_back(ports, chargeback)
         await _mail(ports, chargeback, dispute.status.value.lower(), dispute.amount_cents)
 
 
@@ -147,7 +149,7 @@ async def _credited_still(payment: Row, own: LedgerKey) -> int:
     return max(0, int(payment["amount"]) - (int(row["n"]) if row else 0))
 
 
-async def _give_back(chargeback: _Chargeback) -> None:
+async def _give_back(ports: Ports, chargeback: _Chargeback) -> None:
     """Post the exact reverse of what was taken, and put the payment back to what it was."""
     rows = await fetch(
         "select d.kind as debit_kind, d.key as debit_key, c.kind as credit_kind, c.key as credit_key, l.amount, l.unit"
@@ -163,7 +165,9 @@ async def _give_back(chargeback: _Chargeback) -> None:
         for row in rows
     ]  # fmt: skip
     if legs:
-        await _post(chargeback, f"dispute:{chargeback.id}:won", legs, own, TransactionKind.ADJUSTMENT)
+        balance = await _post(chargeback, f"dispute:{chargeback.id}:won", legs, own, TransactionKind.ADJUSTMENT)
+        chargeback = replace(chargeback, balance=balance)
+    await pay_out_won(ports, chargeback.id)
     returned = sum(leg.amount for leg in legs if leg.credit == own)
     if returned and own[0] is LedgerKind.BILLED:
         await make_due(payment["invoice_id"], -returned, chargeback.now)
@@ -176,6 +180,8 @@ async def _give_back(chargeback: _Chargeback) -> None:
     if others is None and now_is["status"] == PaymentStatus.CHARGED_BACK.value:
         is_whole = await _left_of(payment) == payment["total"]
         await _set_status(payment, PaymentStatus.SUCCEEDED if is_whole else PaymentStatus.PARTIALLY_REFUNDED)
+    if chargeback.balance is not None and own[0] is LedgerKind.PREPAID and returned:
+        await after_win(ports, chargeback.id, chargeback.balance)
 
 
 async def _post(

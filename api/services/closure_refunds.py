@@ -13,6 +13,7 @@ from api.services import refund_amounts, refund_estimates, refunds
 from api.services.ledger import Balance
 from api.services.refund_estimates import Estimate
 
+_ADDRESS = ("line1", "line2", "city", "state", "zip", "country")
 __all__ = ["Estimate", "begin", "estimate", "fix"]
 
 
@@ -32,7 +33,8 @@ async def begin(ports: Ports, closure: Row, account: Row, service: Row, *, origi
         product=Product(service["product"]),
         requested_at=read_time(closure["requested_at"]) if origin is None else ports.now(),
         payee=f"{account['first_name']} {account['last_name']}".strip(),
-        address=read_json(closure["address"]) or {},
+        # A closing of one service that is over has forgotten its address; then the account's serves.
+        address=read_json(closure["address"]) or {name: account[name] or "" for name in _ADDRESS},
         closure_id=read_uuid(closure["id"]),
     )
     await refunds.begin_refund(ports, asked, origin=origin)

@@ -20,7 +20,7 @@ _MAILS = {
     "fixed": "fixed", "fixed_by_check": "fixed", "rest_by_check": "fixed", "claimed": "claimed",
     "nothing_due": "nothing_due", "written_off": "nothing_due",
     "issued_card": "issued_card", "issued_check": "issued_check",
-    "rerouted": "rerouted", "part_rerouted": "rerouted",
+    "rerouted": "rerouted", "part_rerouted": "rerouted", "taken_back": "taken_back", "won_by_check": "fixed",
     "completed_card": "completed_card", "completed_check": "completed_check",
     "held_returned": "held", "held_stale": "held", "held_unpayable": "held",
 }  # fmt: skip

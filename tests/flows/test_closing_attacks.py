@@ -12,7 +12,6 @@ from tests.flows.closing import DAY, close, delete, pass_time
 from tests.flows.conftest import Service
 from tests.flows.money_back import CLAIM, held, staff
 
-
 ADDRESS = {"line1": "7 Oak Street", "city": "Santa Fe", "state": "NM", "zip": "87501"}
 
 
