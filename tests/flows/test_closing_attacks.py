@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from uuid_utils.compat import uuid7
 
-from api.adapters.database import fetch
+from api.adapters.database import execute, fetch, read_uuid
+from api.domain.ids import NodeKind, global_id
 from tests import factories
 from tests.flows.closing import DAY, close, delete, pass_time
 from tests.flows.conftest import Service
-from tests.flows.money_back import CLAIM, held, staff
+from tests.flows.money_back import CLAIM, UPDATE, held, staff
 
 ADDRESS = {"line1": "7 Oak Street", "city": "Santa Fe", "state": "NM", "zip": "87501"}
 
@@ -48,3 +50,48 @@ async def test_held_funds_of_a_service_closed_before_the_deletion_keep_it_until_
     assert (meanwhile["status"], meanwhile["first_name"]) == ("DELETED", "Ann")
     assert (account["status"], account["first_name"]) == ("DELETED", "")
     assert "Held funds were claimed" in [mail.subject for mail in await service.mails(ann.email)]
+
+
+@pytest.mark.rule("21")
+async def test_a_deletion_ends_more_services_than_one_statement_reads(service: Service) -> None:
+    ann = await factories.holder(service)
+    now = service.ports.now()
+    for n in range(205):
+        await execute(
+            "insert into service_accounts (id, account_id, product, number, status, open_key, opened_at)"
+            " values ($1, $2, 'DEBIT', $3, 'ACTIVE', $3, $4)",
+            uuid7(), ann.account_id, f"77{n:08}", now,
+        )  # fmt: skip
+    opened = await ann.advance_connect(500)
+    assert opened
+
+    await delete(service, ann)
+
+    assert await fetch("select id from service_accounts where status = 'ACTIVE'") == []
+    assert [row["product"] for row in await fetch("select product from refunds")] == ["ADVANCE_CONNECT"]
+
+
+@pytest.mark.rule("27a")
+async def test_a_receipt_claims_nothing_once_its_holder_is_erased(service: Service) -> None:
+    ann = await factories.holder(service)
+    await ann.advance_connect(1_000)
+    receipt = (await delete(service, ann))["receiptToken"]
+    await pass_time(service, timedelta(days=2))
+    token = await staff(service)
+    (refund,) = await fetch("select id from refunds")
+    shown = {"id": global_id(NodeKind.REFUND, read_uuid(refund["id"])), "to": "HELD"}
+    await service.ask(UPDATE, shown, token=token)
+    (row,) = await fetch("select id from held_funds")
+    held_id = global_id(NodeKind.HELD_FUNDS, read_uuid(row["id"]))
+    given = {"heldFundsId": held_id, "address": ADDRESS, "idempotencyKey": "claim"}
+    await service.ask(CLAIM, {"input": given}, token=token)
+    await pass_time(service, timedelta(days=40))
+
+    (account,) = await fetch("select first_name from accounts")
+    payloads = [
+        (await service.ask(CLAIM, {"input": {**given, "receiptToken": receipt, "passcode": tried}}))["claimHeldFunds"]
+        for tried in ("2468", "0000")
+    ]
+
+    assert account["first_name"] == ""
+    assert [[error["code"] for error in one["errors"]] for one in payloads] == [["INVALID_CREDENTIALS"]] * 2
