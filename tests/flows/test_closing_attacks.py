@@ -8,9 +8,13 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from api.adapters.database import execute, fetch, read_uuid
+from api.auth.sign_ins import find_viewer
+from api.domain.closures import Consequence
+from api.domain.faults import Refused
 from api.domain.ids import NodeKind, global_id
+from api.services import closures
 from tests import factories
-from tests.flows.closing import DAY, close, delete, pass_time
+from tests.flows.closing import DAY, close, delete, pass_time, preview
 from tests.flows.conftest import Service
 from tests.flows.money_back import CLAIM, UPDATE, held, staff
 
@@ -95,3 +99,24 @@ async def test_a_receipt_claims_nothing_once_its_holder_is_erased(service: Servi
 
     assert account["first_name"] == ""
     assert [[error["code"] for error in one["errors"]] for one in payloads] == [["INVALID_CREDENTIALS"]] * 2
+
+
+@pytest.mark.rule("20")
+async def test_a_sign_in_that_was_ended_meanwhile_closes_nothing(service: Service) -> None:
+    ann = await factories.holder(service)
+    await ann.advance_connect(500)
+    shown = await preview(service, ann.token)
+    viewer = await find_viewer(service.ports, ann.token)
+    assert viewer is not None
+    order = closures.Order(
+        service_account_id=None, preview_token=shown["token"], address_revision=shown["address"]["revision"],
+        acknowledge=tuple(Consequence(each["code"]) for each in shown["consequences"]), contact_email=None,
+        idempotency_key="late",
+    )  # fmt: skip
+    await execute("update sign_ins set ended_at = $1", service.ports.now())
+
+    with pytest.raises(Refused) as refused:
+        await closures.delete_account(service.ports, viewer, order)
+
+    assert [fault.code.value for fault in refused.value.faults] == ["REAUTHENTICATION_REQUIRED"]
+    assert await fetch("select id from closures") == []
