@@ -8,6 +8,7 @@ from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.payments import PaymentPurpose, PaymentStatus
+from api.domain.service_accounts import Product
 from api.services import closure_refunds
 from api.services.closure_states import look
 from api.services.ledger import OPERATOR, Balance, post, save
@@ -30,6 +31,15 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     if payment["status"] == PaymentStatus.SUCCEEDED.value and closed["settled_at"] is not None and balance is not None:
         await _give_back(ports, closure_id, payment, balance)
     await look(ports, closure_id)
+
+
+async def gives_back(service: Row) -> bool:
+    """Tell whether money that is put on a service that is closed, or being closed, is given back: a prepaid one whose
+    holder is known still."""
+    if Product(service["product"]) is not Product.ADVANCE_CONNECT or not await _closed(read_uuid(service["id"])):
+        return False
+    account = await fetch_one("select email from accounts where id = $1", read_uuid(service["account_id"]))
+    return account is not None and account["email"] != ""
 
 
 async def after_win(ports: Ports, dispute_id: UUID, balance: Balance) -> None:

@@ -14,9 +14,11 @@ from api.domain.faults import Refused
 from api.domain.ids import NodeKind, global_id
 from api.services import closures
 from tests import factories
-from tests.flows.closing import DAY, close, delete, pass_time, preview
+from tests.flows.closing import DAY, by_receipt, close, delete, ledger_of, pass_time, preview
 from tests.flows.conftest import Service
-from tests.flows.money_back import CLAIM, UPDATE, held, staff
+from tests.flows.direct_bill import external
+from tests.flows.money_back import CLAIM, UPDATE, differences, held, staff
+from tests.flows.test_external_payments import apply, billing, partner, unapplied
 
 ADDRESS = {"line1": "7 Oak Street", "city": "Santa Fe", "state": "NM", "zip": "87501"}
 
@@ -120,3 +122,26 @@ async def test_a_sign_in_that_was_ended_meanwhile_closes_nothing(service: Servic
 
     assert [fault.code.value for fault in refused.value.faults] == ["REAUTHENTICATION_REQUIRED"]
     assert await fetch("select id from closures") == []
+
+
+@pytest.mark.rule("23")
+@pytest.mark.parametrize("after", [timedelta(hours=1), timedelta(days=2)], ids=["in the window", "once it is fixed"])
+async def test_what_a_partner_brings_for_a_closed_service_goes_back(service: Service, after: timedelta) -> None:
+    ann = await factories.holder(service)
+    opened = await ann.advance_connect(500)
+    (row,) = await fetch("select number from service_accounts")
+    receipt = (await delete(service, ann))["receiptToken"]
+    await pass_time(service, after)
+    agent = await billing(service)
+    await external(service, await partner(service), row["number"])
+    (waiting,) = await unapplied(service, agent)
+
+    applied = [await apply(service, agent, waiting["id"], opened.id) for _ in range(2)]
+    await pass_time(service, timedelta(days=40))
+
+    refunds = (await by_receipt(service, receipt))["refunds"]
+    assert [(one["errors"], one["replayed"]) for one in applied] == [([], False), ([], True)]
+    assert {(one["status"], one["method"]) for one in refunds} == {("COMPLETED", "CHECK")}
+    assert await ledger_of("BANK") == 500 + round(100 * float(waiting["amount"]["amount"]))
+    assert await ledger_of("PREPAID") + await ledger_of("UNAPPLIED_RECEIPTS") == 0
+    assert await differences() == ()
