@@ -160,6 +160,8 @@ ALLOWED_TRANSFERS: frozenset[tuple[LedgerKind, LedgerKind]] = frozenset(
         (K.BILLED, K.PROCESSOR_CLEARING),
         (K.CHARGEBACK_LOSS, K.PROCESSOR_CLEARING),
         (K.PROCESSOR_CLEARING, K.CHARGEBACK_LOSS),
+        # One that is won after closing covers what was written off.
+        (K.PREPAID, K.BAD_DEBT_EXPENSE),
     }
 )
 """(debit, credit) pairs that somebody posts today; a pair that is not here is refused as a bug."""

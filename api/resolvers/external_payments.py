@@ -56,7 +56,8 @@ class ExternalPaymentsMutations:
         return ExternalPaymentPayload(applied=recorded.is_applied, replayed=recorded.replayed)
 
     @mutation(
-        "Applies a payment that found no account to an open service, once; it is on record with who, when and why.",
+        "Applies a payment that found no account to an open service, once; it is on record with who, when and why. A "
+        "prepaid service that its holder closed takes it too, and gives it back by a refund.",
         payload=PaymentPayload,
         roles=BILLING,
     )

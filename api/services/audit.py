@@ -177,10 +177,14 @@ _CHECKS = (
         f"""select r.id, r.amount, coalesce(sum(x.amount), 0) as found from refunds r
              left join ledger_accounts a on a.key = {_ID} and a.kind = 'REFUNDS_IN_TRANSIT'
              left join (select l.credit_id as account_id, l.amount from legs l
-                          join ledger_accounts o on o.id = l.debit_id and o.kind <> 'PROCESSOR_CLEARING'
+                          join ledger_accounts o on o.id = l.debit_id
+                          join journal_entries e on e.id = l.entry_id
+                         where o.kind <> 'PROCESSOR_CLEARING' or e.source_key like 'dispute:%:refund:won'
                         union all
                         select l.debit_id, -l.amount from legs l
-                          join ledger_accounts o on o.id = l.credit_id and o.kind = 'REFUNDS_IN_TRANSIT') x
+                          join ledger_accounts o on o.id = l.credit_id
+                          join journal_entries e on e.id = l.entry_id
+                         where o.kind = 'REFUNDS_IN_TRANSIT' or e.source_key like 'dispute:%:refund') x
                on x.account_id = a.id
             group by r.id, r.amount, r.status
             having coalesce(sum(x.amount), 0) <> case when r.status = 'REROUTED' then 0 else r.amount end""",

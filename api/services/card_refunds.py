@@ -25,6 +25,7 @@ from api.domain.payments import advance as advance_payment
 from api.domain.refunds import RefundStatus
 from api.services import due_work
 from api.services.refund_amounts import by_check
+from api.services.refund_disputes import taken_back
 from api.services.refund_states import Step
 from api.services.refund_work import CARD_WORK
 from api.services.refunds import add_line, lock_refund, move, post_legs, refund_row, transit_of
@@ -120,7 +121,8 @@ async def _finish(ports: Ports, claim: due_work.Claim) -> None:
 async def settle(ports: Ports, refund_id: UUID, answers: dict[UUID, Answer], *, asks_again: bool = True) -> None:
     """Commit what the processor says of a refund's parts; a repeat, or news that come after the end, change nothing.
 
-    Parts that are refused at once go out by one check. `asks_again` moves the work that asks to when it is worth it.
+    Parts that are refused at once go out by one check, but for what the bank took back. `asks_again` moves the work
+    that asks to when it is worth it.
     """
     # Payments before the refund, in the order of their ids, as everybody who needs both.
     await fetch(
@@ -134,8 +136,15 @@ async def settle(ports: Ports, refund_id: UUID, answers: dict[UUID, Answer], *, 
         part for part in parts
         if (answer := answers.get(read_uuid(part["id"]))) and await _take(ports, part, answer)
     ]  # fmt: skip
-    if refused:
-        amount, origin = sum(part["amount"] for part in refused), f"part:{read_uuid(refused[0]['id'])}"
+    taken = sum([await taken_back(ports, part) for part in refused])
+    if taken == refund["amount"]:
+        await move(ports, refund_id, Step(RefundStatus.REROUTED, "taken_back", {"cents": str(taken)}))
+        return
+    if taken:
+        step = Step(RefundStatus(refund["status"]), "taken_back", {"cents": str(taken)})
+        await add_line(ports, refund_id, step, amount=refund["amount"] - taken)
+    if amount := sum(part["amount"] for part in refused) - taken:
+        origin = f"part:{read_uuid(refused[0]['id'])}"
         check_id = await by_check(ports, refund, origin, amount, "refused_by_check")
         leg = Leg(transit_of(refund_id), transit_of(check_id), amount)
         await post_legs(ports, f"refund:{refund_id}:{origin}:check", [leg])

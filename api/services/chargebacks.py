@@ -27,6 +27,7 @@ from api.services.invoices import make_due
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.mails import queue_mail
 from api.services.payment_effects import LedgerKey, ledger_key_of
+from api.services.refund_disputes import pay_out_won
 
 _TAKEN_FROM_HOLDER = (LedgerKind.PREPAID, LedgerKind.BILLED)
 _TAKEN_BACK = (PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
@@ -166,6 +167,7 @@ async def _give_back(ports: Ports, chargeback: _Chargeback) -> None:
     balance = chargeback.balance
     if legs:
         balance = await _post(chargeback, f"dispute:{chargeback.id}:won", legs, own, TransactionKind.ADJUSTMENT)
+    await pay_out_won(ports, chargeback.id)
     returned = sum(leg.amount for leg in legs if leg.credit == own)
     if returned and own[0] is LedgerKind.BILLED:
         await make_due(payment["invoice_id"], -returned, chargeback.now)

@@ -33,7 +33,7 @@ NUMBER_DIGITS, NUMBER_FIRST = 8, 100_001
 NOTE_LENGTH_MAX = 300
 _CELL_NAMES = ("number", "amount", "payee", "line1", "line2", "city", "state", "zip", "country")
 # What a program for tables would take for a formula.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 _STAFF_MOVES = {
     RefundStatus.SUBMITTED: (RefundStatus.ISSUED, RefundStatus.HELD),

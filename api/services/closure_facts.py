@@ -23,6 +23,7 @@ PARTS = (
 )  # fmt: skip
 """What a preview is compared by; these names are what STALE says."""
 _DIGEST_CHARACTERS = 16
+_ROWS_AT_ONCE = 200
 _ADDRESS = ("line1", "line2", "city", "state", "zip", "country", "address_revision")
 _LASTING = "('ACTIVE', 'PAST_DUE', 'CANCEL_SCHEDULED')"
 
@@ -119,13 +120,24 @@ async def read_facts(
 
 
 async def open_services(account_id: UUID, service_account_id: UUID | None) -> Sequence[Row]:
-    """Return an account's open services, or the one if it is open, oldest first; one statement."""
-    return await fetch(
-        "select * from service_accounts where account_id = $1 and status = 'ACTIVE'"
-        + (" and id = $2" if service_account_id else "")
-        + " order by id limit 200",
-        account_id, *([service_account_id] if service_account_id else []),
-    )  # fmt: skip
+    """Return an account's open services, or the one if it is open, oldest first."""
+    if service_account_id is not None:
+        return await fetch(
+            "select * from service_accounts where account_id = $1 and status = 'ACTIVE' and id = $2",
+            account_id, service_account_id,
+        )  # fmt: skip
+    # None may be left out: it would stay usable, and its money with it. There is one Debit account a person.
+    found: list[Row] = []
+    while True:
+        last = " and id > $2" if found else ""
+        rows = await fetch(
+            f"select * from service_accounts where account_id = $1 and status = 'ACTIVE'{last}"
+            f" order by id limit {_ROWS_AT_ONCE}",
+            account_id, *([read_uuid(found[-1]["id"])] if found else []),
+        )  # fmt: skip
+        found += rows
+        if len(rows) < _ROWS_AT_ONCE:
+            return found
 
 
 async def balances_of(services: Sequence[Row], *, lock: bool) -> dict[UUID, Balance]:

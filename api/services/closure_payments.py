@@ -34,6 +34,15 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     await look(ports, closure_id)
 
 
+async def gives_back(service: Row) -> bool:
+    """Tell whether money that is put on a service that is closed, or being closed, is given back: a prepaid one whose
+    holder is known still."""
+    if Product(service["product"]) is not Product.ADVANCE_CONNECT or not await _closing_of(read_uuid(service["id"])):
+        return False
+    account = await fetch_one("select email from accounts where id = $1", read_uuid(service["account_id"]))
+    return account is not None and account["email"] != ""
+
+
 async def after_dispute_won(ports: Ports, dispute_id: UUID, balance: Balance) -> None:
     """Refund what a chargeback that was won put back into a locked balance whose service was closed meanwhile.
 

@@ -98,15 +98,18 @@ async def _complete(ports: Ports, closure: Row) -> None:
     await execute("update closures set open_for = null where id = $1", closure_id)
     if closure["kind"] == ClosureKind.DELETE_ACCOUNT.value:
         await execute("update accounts set status = $1 where id = $2", AccountStatus.DELETED.value, account_id)
-        await _let_erase(ports, closure)
-        return
-    # The holder's own address serves from now on.
-    await execute("update closures set contact_email = null, address = null where id = $1", closure_id)
+    else:
+        # The holder's own address serves from now on.
+        await execute("update closures set contact_email = null, address = null where id = $1", closure_id)
+    await _let_erase(ports, closure)
 
 
 async def _let_erase(ports: Ports, closure: Row) -> None:
-    if closure["kind"] == ClosureKind.DELETE_ACCOUNT.value:
-        await due_work.enqueue(ERASURE_WORK, str(read_uuid(closure["account_id"])), ports.now())
+    """Have a deleted account erased; a service that was closed before may be what it still waited for."""
+    account_id = read_uuid(closure["account_id"])
+    account = await fetch_one("select status from accounts where id = $1", account_id)
+    if account is not None and account["status"] == AccountStatus.DELETED.value:
+        await due_work.enqueue(ERASURE_WORK, str(account_id), ports.now())
 
 
 async def _find(closure_id: UUID) -> Row:

@@ -18,7 +18,7 @@ from api.adapters.database import Raced, Row, execute, fetch_one, read_date, rea
 from api.adapters.ports import Ports
 from api.auth.emails import email_faults, normalise_email
 from api.auth.proofs import require_fresh
-from api.auth.sign_ins import EndedSignIn, Viewer
+from api.auth.sign_ins import EndedSignIn, Viewer, has_ended
 from api.domain.accounts import AccountStatus, Channel
 from api.domain.closing_data import closing_data
 from api.domain.closures import ClosureKind, ClosureStatus, Consequence, Open, status_of
@@ -146,7 +146,8 @@ async def carry_out(ports: Ports, account_id: UUID, order: Order, asker: Asker) 
     A charge of AutoPay or TextPay that was begun and not sent is withdrawn before this returns.
 
     Raises Refused: TOKEN_INVALID or TOKEN_EXPIRED for the preview; STALE with the parts that changed since it;
-    ACKNOWLEDGEMENT_MISSING; ACCOUNT_CLOSED; INVALID for the contact address; and what `claim_key` raises.
+    ACKNOWLEDGEMENT_MISSING; ACCOUNT_CLOSED; INVALID for the contact address; REAUTHENTICATION_REQUIRED where the
+    holder's sign-in has ended meanwhile; and what `claim_key` raises.
     """
     closing, in_flight = await _carry_out(ports, account_id, order, asker)
     for payment_id in in_flight:
@@ -167,6 +168,9 @@ async def _carry_out(ports: Ports, account_id: UUID, order: Order, asker: Asker)
     account = await fetch_one("select * from accounts where id = $1 for update", account_id)
     if account is None or account["status"] != AccountStatus.ACTIVE.value:
         raise Refused(Fault(ErrorCode.ACCOUNT_CLOSED, "errors.account_closed"))
+    if asker.staff_name is None and await has_ended(asker.person):
+        # Somebody ended it since it was looked up, e.g. by a reset against whoever closes here.
+        raise Refused(Fault(ErrorCode.REAUTHENTICATION_REQUIRED, "errors.reauthentication_required"))
     as_locked = await open_services(account_id, order.service_account_id)
     if _keys(services) != _keys(as_locked):
         raise Raced  # One was opened or closed before the account was locked.

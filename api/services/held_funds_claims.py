@@ -70,7 +70,8 @@ async def claimant_of_receipt(
         raise Refused(Fault(ErrorCode.REQUIRED, "errors.required", ("input", "passcode")))
     account = await fetch_one("select * from accounts where id = $1", read_uuid(closure["account_id"]))
     assert account is not None, "accounts are never deleted"
-    if passcode_faults(passcode):
+    # Of a holder who is erased no passcode is kept; nothing is held for them any more.
+    if passcode_faults(passcode) or not account["passcode_hash"]:
         raise Refused(_WRONG)
     await guess(ports, account["email_key"], client_address, Guess.PASSCODE)
     if not await passwords.check_short("passcode", passcode, account["passcode_hash"]):

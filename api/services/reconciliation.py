@@ -129,7 +129,8 @@ async def _clearing(processor: str, name: str, values: list[str]) -> list[Row]:
     places = ", ".join(f"${place}" for place in range(3, len(values) + 3))
     disputes = (
         " join disputes d on e.source_key in"
-        " ('dispute:' || cast(d.id as text), 'dispute:' || cast(d.id as text) || ':won')"
+        " ('dispute:' || cast(d.id as text), 'dispute:' || cast(d.id as text) || ':won',"
+        " 'dispute:' || cast(d.id as text) || ':refund', 'dispute:' || cast(d.id as text) || ':refund:won')"
     )
     return list(
         await fetch(

@@ -20,7 +20,7 @@ _MAILS = {
     "fixed": "fixed", "fixed_by_check": "fixed", "rest_by_check": "fixed", "claimed": "claimed",
     "nothing_due": "nothing_due", "written_off": "nothing_due",
     "issued_card": "issued_card", "issued_check": "issued_check",
-    "rerouted": "rerouted", "part_rerouted": "rerouted",
+    "rerouted": "rerouted", "part_rerouted": "rerouted", "taken_back": "taken_back", "won_by_check": "fixed",
     "completed_card": "completed_card", "completed_check": "completed_check",
     "held_returned": "held", "held_stale": "held", "held_unpayable": "held",
 }  # fmt: skip
@@ -57,11 +57,12 @@ async def after_step(ports: Ports, refund: Row, step: Step) -> None:
 
 
 async def reader_of(row: Row) -> Reader | None:
-    """Return whom mails about a refund or held funds go to: the closing's address until it is erased, else the
-    account's while it is open; None where nobody is left."""
+    """Return whom mails about a refund or held funds go to: the closing's address until it is erased, else that of the
+    deletion, else the account's while it is open; None where nobody is left."""
     found = await fetch_one(
-        "select c.contact_email, c.locale, a.email, a.locale as account_locale, a.status from accounts a"
-        " left join closures c on c.id = $2 where a.id = $1",
+        "select coalesce(c.contact_email, d.contact_email) as contact_email, c.locale, a.email,"
+        " a.locale as account_locale, a.status from accounts a left join closures c on c.id = $2"
+        " left join closures d on d.account_id = a.id and d.kind = 'DELETE_ACCOUNT' where a.id = $1",
         read_uuid(row["account_id"]), read_uuid(row["closure_id"]) if row["closure_id"] else None,
     )  # fmt: skip
     if found is None:

@@ -11,6 +11,7 @@ from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.ledger import LedgerKind
 from api.domain.money import format_money
 from api.domain.service_accounts import Product, ServiceStatus
+from api.services.closure_payments import gives_back
 from api.services.external_payments import Recorded, credit, is_payable, lock_service
 from api.services.ledger import Balance
 from api.services.pages import Page, PageRequest, newest_first
@@ -22,8 +23,9 @@ from api.services.staff_acts import Act, put_on_record
 async def apply_payment(ports: Ports, act: Act, payment_id: UUID, service_account_id: UUID) -> Recorded:
     """Apply a payment that found no account to an open service, once; return it.
 
-    A repeat with the same service changes nothing. Raises Refused: NOT_FOUND, INVALID_STATE for a payment that is on
-    another service already and for a product that takes no money by number, ACCOUNT_CLOSED.
+    A prepaid service that its holder closed takes it too, and gives it back by a refund: the money has no other way
+    out. A repeat with the same service changes nothing. Raises Refused: NOT_FOUND, INVALID_STATE for a payment that is
+    on another service already and for a product that takes no money by number, ACCOUNT_CLOSED.
     """
     refuse_if(act.faults())
     service, balance = await lock_service(service_account_id)
@@ -51,6 +53,8 @@ async def _refuse_unless_payable(service: Row) -> None:
     path = ("serviceAccountId",)
     if not await is_payable(service):
         if service["status"] != ServiceStatus.ACTIVE.value:
+            if await gives_back(service):
+                return
             raise Refused(Fault(ErrorCode.ACCOUNT_CLOSED, "errors.account_closed", path))
         facts = {"current_state": service["product"], "allowed_actions": ()}
         raise Refused(Fault(ErrorCode.INVALID_STATE, "external_payments.takes_none", path, facts=facts))

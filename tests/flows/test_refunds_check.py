@@ -50,9 +50,10 @@ async def waiting(service: Service, cents: int = 1_000, email: str = "ann@mail.t
     return ann, await refunded(service, ann, await ann.advance_connect(cents))
 
 
-async def test_a_run_numbers_the_checks_and_names_who_is_paid_what_and_where(service: Service) -> None:
+@pytest.mark.parametrize("payee", ["=Bob", "＝Bob"])
+async def test_a_run_numbers_the_checks_and_names_who_is_paid_what_and_where(service: Service, payee: str) -> None:
     ann, _ = await waiting(service)
-    await execute("update refunds set payee = '=Bob'")
+    await execute("update refunds set payee = $1", payee)
     ben, _ = await waiting(service, 2_525, "ben@mail.test")
 
     run = await export(service, await staff(service))
@@ -60,7 +61,7 @@ async def test_a_run_numbers_the_checks_and_names_who_is_paid_what_and_where(ser
     assert (run["count"], run["total"]["amount"], run["replayed"]) == (2, "35.25", False)
     rows = list(csv.DictReader(io.StringIO(run["csv"])))
     assert [(row["number"], row["amount"], row["payee"]) for row in rows] == [
-        ("00100001", "10.00", "'=Bob"),
+        ("00100001", "10.00", f"'{payee}"),
         ("00100002", "25.25", "Ann Lee"),
     ]
     assert (rows[1]["line1"], rows[1]["city"], rows[1]["state"], rows[1]["zip"]) == (
