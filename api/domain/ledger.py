@@ -151,12 +151,16 @@ ALLOWED_TRANSFERS: frozenset[tuple[LedgerKind, LedgerKind]] = frozenset(
         (K.HELD_FUNDS, K.BANK),
         (K.BAD_DEBT_EXPENSE, K.PREPAID),
         (K.BAD_DEBT_EXPENSE, K.BILLED),
+        (K.PREPAID, K.BAD_DEBT_EXPENSE),  # written off when it closed, then covered by a dispute that was won
         (K.STAMPS, K.STAMPS_ISSUED),
         # Chargebacks, and their reverse when they are won.
         (K.PREPAID, K.PROCESSOR_CLEARING),
         (K.BILLED, K.PROCESSOR_CLEARING),
         (K.CHARGEBACK_LOSS, K.PROCESSOR_CLEARING),
         (K.PROCESSOR_CLEARING, K.CHARGEBACK_LOSS),
+        # A refund that the bank was faster than covers what that lost; once it is won the holder has it again.
+        (K.REFUNDS_IN_TRANSIT, K.CHARGEBACK_LOSS),
+        (K.CHARGEBACK_LOSS, K.PREPAID),
     }
 )
 """(debit, credit) pairs that somebody posts today; a pair that is not here is refused as a bug."""

@@ -180,7 +180,8 @@ _CHECKS = (
                           join ledger_accounts o on o.id = l.debit_id and o.kind <> 'PROCESSOR_CLEARING'
                         union all
                         select l.debit_id, -l.amount from legs l
-                          join ledger_accounts o on o.id = l.credit_id and o.kind = 'REFUNDS_IN_TRANSIT') x
+                          join ledger_accounts o on o.id = l.credit_id
+                           and o.kind in ('REFUNDS_IN_TRANSIT', 'CHARGEBACK_LOSS')) x
                on x.account_id = a.id
             group by r.id, r.amount, r.status
             having coalesce(sum(x.amount), 0) <> case when r.status = 'REROUTED' then 0 else r.amount end""",

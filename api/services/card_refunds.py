@@ -28,6 +28,7 @@ from api.services.refund_amounts import by_check
 from api.services.refund_states import Step
 from api.services.refund_work import CARD_WORK
 from api.services.refunds import add_line, lock_refund, move, post_legs, refund_row, transit_of
+from api.services.taken_back import cover
 
 PARTS_AT_ONCE = 10
 """Parts that one piece of work asks for; the others follow at once."""
@@ -135,11 +136,15 @@ async def settle(ports: Ports, refund_id: UUID, answers: dict[UUID, Answer], *, 
         if (answer := answers.get(read_uuid(part["id"]))) and await _take(ports, part, answer)
     ]  # fmt: skip
     if refused:
-        amount, origin = sum(part["amount"] for part in refused), f"part:{read_uuid(refused[0]['id'])}"
-        check_id = await by_check(ports, refund, origin, amount, "refused_by_check")
-        leg = Leg(transit_of(refund_id), transit_of(check_id), amount)
-        await post_legs(ports, f"refund:{refund_id}:{origin}:check", [leg])
-    await _move_on(ports, refund_id, asks_again=asks_again)
+        # What the bank has taken back already must not be paid out once more.
+        amount = sum([part["amount"] - await cover(ports, part) for part in refused])
+        if amount:
+            origin = f"part:{read_uuid(refused[0]['id'])}"
+            check_id = await by_check(ports, refund, origin, amount, "refused_by_check")
+            leg = Leg(transit_of(refund_id), transit_of(check_id), amount)
+            await post_legs(ports, f"refund:{refund_id}:{origin}:check", [leg])
+    went = "rerouted" if not refused or amount else "taken_back"
+    await _move_on(ports, refund_id, went, asks_again=asks_again)
 
 
 async def _take(ports: Ports, part: Row, answer: Answer) -> bool:
@@ -188,8 +193,8 @@ async def _note_on_payment(part: Row) -> None:
         _log.error("a payment was refunded and charged back", payment=str(part["payment_id"]))
 
 
-async def _move_on(ports: Ports, refund_id: UUID, *, asks_again: bool) -> None:
-    """Move a refund to where its parts are."""
+async def _move_on(ports: Ports, refund_id: UUID, went: str, *, asks_again: bool) -> None:
+    """Move a refund to where its parts are; `went` says what became of those that are refused now."""
     refund = await refund_row(refund_id)
     rows = await fetch("select status, amount from refund_parts where refund_id = $1", refund_id)
     amounts = {status: sum(row["amount"] for row in rows if row["status"] == status)
@@ -198,11 +203,11 @@ async def _move_on(ports: Ports, refund_id: UUID, *, asks_again: bool) -> None:
         return
     goes = amounts["ACCEPTED"] + amounts["CONFIRMED"]
     if not goes and not amounts["PENDING"]:
-        step = Step(RefundStatus.REROUTED, "rerouted", {"cents": str(refund["amount"])})
+        step = Step(RefundStatus.REROUTED, went, {"cents": str(refund["amount"])})
         await move(ports, refund_id, step)
         return
     if (left := goes + amounts["PENDING"]) < refund["amount"]:
-        step = Step(RefundStatus(refund["status"]), "part_rerouted", {"cents": str(refund["amount"] - left)})
+        step = Step(RefundStatus(refund["status"]), f"part_{went}", {"cents": str(refund["amount"] - left)})
         await add_line(ports, refund_id, step, amount=left)
     if not amounts["PENDING"]:
         await move(ports, refund_id, Step(RefundStatus.ISSUED, "issued_card"))

@@ -22,7 +22,7 @@ from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCaus
 from api.domain.money import format_money
 from api.domain.payments import PAYMENT_MOVES, PaymentStatus
 from api.domain.service_accounts import ServiceStatus
-from api.services import charges
+from api.services import charges, closure_payments
 from api.services.invoices import make_due
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.mails import queue_mail
@@ -63,12 +63,16 @@ async def follow(ports: Ports, reference: str) -> bool:
         payment = await charges.ask_now(ports, payment_id)
     if payment is None or PaymentStatus(payment["status"]) not in (*_TAKEN_BACK, PaymentStatus.CHARGED_BACK):
         return False
-    await _take(ports, payment_id, dispute)
+    dispute_id = await _take(ports, payment_id, dispute)
+    if dispute.status is DisputeStatus.WON and payment["service_account_id"]:
+        # A refund locks its card before payments, so it is a transaction of its own.
+        await closure_payments.after_won_dispute(ports, dispute_id, read_uuid(payment["service_account_id"]))
     return True
 
 
 @transactional
-async def _take(ports: Ports, payment_id: UUID, dispute: Dispute) -> None:
+async def _take(ports: Ports, payment_id: UUID, dispute: Dispute) -> UUID:
+    """Post what a dispute moves; return its row's id."""
     payment, balance = await charges.lock_payment(payment_id)
     known = await fetch_one(
         "select * from disputes where processor = $1 and reference = $2", payment["processor"], dispute.id
@@ -85,6 +89,7 @@ async def _take(ports: Ports, payment_id: UUID, dispute: Dispute) -> None:
         if dispute.status is DisputeStatus.WON:
             await _give_back(chargeback)
         await _mail(ports, chargeback, dispute.status.value.lower(), dispute.amount_cents)
+    return chargeback.id
 
 
 async def _open(ports: Ports, chargeback: _Chargeback, dispute: Dispute) -> _Chargeback:
@@ -108,10 +113,14 @@ async def _open(ports: Ports, chargeback: _Chargeback, dispute: Dispute) -> _Cha
 
 
 async def _left_of(payment: Row) -> int:
-    """Return what of a payment neither went back nor is under way to: never more leaves than was captured."""
+    """Return what of a payment neither went back nor is under way to: never more leaves than was captured.
+
+    What the processor has not got yet is not under way: it refuses that, since the bank was first.
+    """
     payment_id = read_uuid(payment["id"])
     rows = await fetch(
-        "select coalesce(sum(amount), 0) as n from refund_parts where payment_id = $1 and status <> 'REFUSED'"
+        "select coalesce(sum(amount), 0) as n from refund_parts where payment_id = $1"
+        " and status in ('ACCEPTED', 'CONFIRMED')"
         " union all select coalesce(sum(l.amount), 0) from disputes d"
         " join journal_entries e on e.source_key = 'dispute:' || cast(d.id as text) join legs l on l.entry_id = e.id"
         " where d.payment_id = $1 and d.status <> 'WON'",

@@ -15,6 +15,8 @@ from api.services.refund_estimates import Estimate
 
 __all__ = ["Estimate", "begin", "estimate", "fix"]
 
+_ADDRESS = ("line1", "line2", "city", "state", "zip", "country")
+
 
 async def estimate(ports: Ports, account: Row, service: Row, balance: Balance, now: datetime) -> Sequence[Estimate]:
     """Return what would go back of a service, by destination, were its closing asked for now."""
@@ -32,7 +34,8 @@ async def begin(ports: Ports, closure: Row, account: Row, service: Row, *, origi
         product=Product(service["product"]),
         requested_at=read_time(closure["requested_at"]) if origin is None else ports.now(),
         payee=f"{account['first_name']} {account['last_name']}".strip(),
-        address=read_json(closure["address"]) or {},
+        # Once its closing is over an address is kept with the account alone.
+        address=read_json(closure["address"]) or {name: account[name] or "" for name in _ADDRESS},
         closure_id=read_uuid(closure["id"]),
     )
     await refunds.begin_refund(ports, asked, origin=origin)
