@@ -103,6 +103,7 @@ def test_a_closing_never_goes_back_except_to_refund_what_was_overpaid(old: Closu
     assert CLOSURE_MOVES[S.COMPLETED] == CLOSURE_MOVES[S.WITHDRAWN] == frozenset()
 
 
+@pytest.mark.row("F27")
 @pytest.mark.rule("26")
 @pytest.mark.parametrize(
     ("last", "noticed", "closes", "why"),
@@ -119,6 +120,7 @@ def test_new_mexico_closes_after_180_days(last: date, noticed: date | None, clos
     assert closes_on(NEW_MEXICO, last, noticed, 30) == closes, why
 
 
+@pytest.mark.row("F27")
 @pytest.mark.rule("26")
 @given(days, st.one_of(st.none(), days))
 def test_nobody_is_closed_without_thirty_days_of_notice(last: date, noticed: date | None) -> None:

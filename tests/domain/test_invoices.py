@@ -41,6 +41,7 @@ def test_what_was_paid_beyond_all_invoices_is_a_credit(billed: int, due: int, cr
     assert credit_left(billed, due) == credit
 
 
+@pytest.mark.row("F27")
 @pytest.mark.rule("24")
 @pytest.mark.parametrize(
     "issued, last", [(date(2027, 2, 1), date(2027, 2, 21)), (date(2028, 2, 29), date(2028, 3, 20)),

@@ -82,6 +82,7 @@ def test_a_refund_follows_the_channel_last_used(channel: PaymentChannel | None, 
     assert method_after(channel) is method
 
 
+@pytest.mark.row("F27")
 @pytest.mark.rule("23")
 @pytest.mark.parametrize(
     ("asked_on", "earliest", "latest", "why"),
@@ -115,6 +116,7 @@ def test_no_promise_falls_on_a_weekend(day: date) -> None:
     assert window.latest.weekday() < 5
 
 
+@pytest.mark.row("F27")
 @pytest.mark.rule("23", "24")
 @given(days)
 def test_weeks_are_calendar_days(day: date) -> None:
@@ -143,6 +145,7 @@ def test_the_shipped_windows_are_those_of_the_rule() -> None:
     assert (data.card_business_days, data.check_days, data.check_stale_days) == ((2, 3), (14, 21), 180)
 
 
+@pytest.mark.row("F27")
 @given(
     st.integers(0, 18 * 365 * 24 * 3600).map(
         lambda seconds: datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
@@ -154,6 +157,7 @@ def test_a_day_of_central_time_begins_and_ends_within_itself(at: datetime) -> No
     assert start_of(day) <= at < start_of(day + timedelta(days=1))
 
 
+@pytest.mark.row("F27")
 @pytest.mark.rule("20", "23")
 @given(days)
 def test_a_window_asked_for_on_any_day_has_its_days_in_order_and_ends_on_a_business_day(day: date) -> None:
