@@ -27,7 +27,7 @@ class Marked(NamedTuple):
 
 
 class Checklist(NamedTuple):
-    """One list: `sections` of titles by id, and reasons by id."""
+    """One list: `sections` of titles by id, and reasons by id; `elsewhere` are ids of marks that it does not list."""
 
     name: str
     mark: str
@@ -35,6 +35,7 @@ class Checklist(NamedTuple):
     intro: str
     counts: Mapping[str, int]
     also: Sequence[str]
+    elsewhere: Sequence[str]
     sections: Mapping[str, Mapping[str, str]]
     reasons: Mapping[str, str]
 
@@ -56,7 +57,7 @@ def read(file: Path) -> Checklist:
     data = tomllib.loads(file.read_text("utf-8"))
     return Checklist(
         file.stem, data["mark"], data["title"], data["intro"].strip(), data["counts"], data.get("also", []),
-        data["sections"], data["reasons"],
+        data.get("elsewhere", []), data["sections"], data["reasons"],
     )  # fmt: skip
 
 

@@ -140,6 +140,7 @@ async def test_a_server_that_falls_silent_is_noticed_and_refuses_every_publisher
         assert set(heard) <= {GAP, "lost", "sent"}
 
 
+@pytest.mark.row("F25")
 @pytest.mark.redis
 @ON_PRIVATE_REDIS
 async def test_redis_killing_only_the_listeners_leaves_a_gap(private_redis_server: LocalServer) -> None:

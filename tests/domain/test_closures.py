@@ -31,6 +31,7 @@ NEW_MEXICO = Rule("NM", 180, date(2023, 5, 1), "NMAC")
 days = st.dates(date(2022, 1, 1), date(2040, 12, 31))
 
 
+@pytest.mark.rule("20")
 @pytest.mark.parametrize(
     ("change", "added"),
     [
@@ -68,6 +69,7 @@ def test_consequences_come_in_the_order_in_which_they_are_declared() -> None:
     assert every == tuple(Consequence)
 
 
+@pytest.mark.rule("21")
 @pytest.mark.parametrize(
     ("calls", "hold", "refunds", "invoices"), product((True, False), (True, False), (0, 2), (0, 1))
 )
@@ -120,6 +122,8 @@ def test_a_closing_never_goes_back_except_to_refund_what_was_overpaid(old: Closu
     assert CLOSURE_MOVES[S.COMPLETED] == CLOSURE_MOVES[S.WITHDRAWN] == frozenset()
 
 
+@pytest.mark.row("F27")
+@pytest.mark.rule("26")
 @pytest.mark.parametrize(
     ("last", "noticed", "closes", "why"),
     [
@@ -135,6 +139,8 @@ def test_new_mexico_closes_after_180_days(last: date, noticed: date | None, clos
     assert closes_on(NEW_MEXICO, last, noticed, 30) == closes, why
 
 
+@pytest.mark.row("F27")
+@pytest.mark.rule("26")
 @given(days, st.one_of(st.none(), days))
 def test_nobody_is_closed_without_thirty_days_of_notice(last: date, noticed: date | None) -> None:
     closes = closes_on(NEW_MEXICO, last, noticed, 30)

@@ -19,6 +19,7 @@ KEYS = [UUID(int=n) for n in range(8)]
 UNPAID = st.lists(st.integers(1, 500), max_size=8).map(lambda dues: [Due(KEYS[n], due) for n, due in enumerate(dues)])
 
 
+@pytest.mark.rule("24")
 @given(st.integers(0, 3_000), UNPAID, st.sampled_from([None, *KEYS]))
 def test_a_payment_is_spread_without_loss_and_overpays_no_invoice(
     amount: int, unpaid: list[Due], first: UUID | None
@@ -40,6 +41,8 @@ def test_what_was_paid_beyond_all_invoices_is_a_credit(billed: int, due: int, cr
     assert credit_left(billed, due) == credit
 
 
+@pytest.mark.row("F27")
+@pytest.mark.rule("24")
 @pytest.mark.parametrize(
     "issued, last", [(date(2027, 2, 1), date(2027, 2, 21)), (date(2028, 2, 29), date(2028, 3, 20)),
                      (date(2026, 12, 31), date(2027, 1, 20))],

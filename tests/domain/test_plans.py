@@ -31,6 +31,7 @@ def test_a_short_month_ends_on_its_last_day_and_does_not_move_the_next(months: i
     assert months_after(at("2027-01-31 12:00"), months, DENVER) == at(ends)
 
 
+@pytest.mark.row("F27")
 @pytest.mark.parametrize(
     "start, ends",
     [

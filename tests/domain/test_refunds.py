@@ -45,6 +45,7 @@ ALLOWED = {
 days = st.dates(date(2023, 1, 1), date(2040, 12, 31))
 
 
+@pytest.mark.rule("23")
 @pytest.mark.parametrize(("old", "new"), list(product(S, S)))
 def test_a_refund_takes_only_the_steps_of_its_table(old: RefundStatus, new: RefundStatus) -> None:
     if old is new:
@@ -64,6 +65,7 @@ def test_every_state_leads_to_a_final_one() -> None:
     assert {S.COMPLETED, S.REROUTED, S.HELD, S.NOTHING_DUE} == FINAL
 
 
+@pytest.mark.rule("23")
 @pytest.mark.parametrize(
     ("channel", "method"),
     [
@@ -80,6 +82,8 @@ def test_a_refund_follows_the_channel_last_used(channel: PaymentChannel | None, 
     assert method_after(channel) is method
 
 
+@pytest.mark.row("F27")
+@pytest.mark.rule("23")
 @pytest.mark.parametrize(
     ("asked_on", "earliest", "latest", "why"),
     [
@@ -103,6 +107,7 @@ def test_the_nth_business_day_has_n_business_days_up_to_it(day: date, count: int
     assert sum(is_business_day(day + timedelta(days=n)) for n in range(1, (found - day).days + 1)) == count
 
 
+@pytest.mark.rule("23")
 @given(days)
 def test_no_promise_falls_on_a_weekend(day: date) -> None:
     window = card_window(day, 2, 3, is_business_day)
@@ -111,12 +116,15 @@ def test_no_promise_falls_on_a_weekend(day: date) -> None:
     assert window.latest.weekday() < 5
 
 
+@pytest.mark.row("F27")
+@pytest.mark.rule("23", "24")
 @given(days)
 def test_weeks_are_calendar_days(day: date) -> None:
     window = days_window(day, 14, 21)
     assert (window.earliest - day, window.latest - day) == (timedelta(days=14), timedelta(days=21))
 
 
+@pytest.mark.rule("23")
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 4_000), max_size=6))
 def test_an_amount_is_spread_over_charges_and_nothing_is_lost(amount: int, lefts: list[int]) -> None:
     charges = [Charge(UUID(int=n), left) for n, left in enumerate(lefts)]
@@ -130,12 +138,14 @@ def test_an_amount_is_spread_over_charges_and_nothing_is_lost(amount: int, lefts
     assert all(part.left == left_of[part.payment_id] for part in parts[:-1])
 
 
+@pytest.mark.rule("23")
 def test_the_shipped_windows_are_those_of_the_rule() -> None:
     data = refund_data()
 
     assert (data.card_business_days, data.check_days, data.check_stale_days) == ((2, 3), (14, 21), 180)
 
 
+@pytest.mark.row("F27")
 @given(
     st.integers(0, 18 * 365 * 24 * 3600).map(
         lambda seconds: datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
@@ -147,6 +157,8 @@ def test_a_day_of_central_time_begins_and_ends_within_itself(at: datetime) -> No
     assert start_of(day) <= at < start_of(day + timedelta(days=1))
 
 
+@pytest.mark.row("F27")
+@pytest.mark.rule("20", "23")
 @given(days)
 def test_a_window_asked_for_on_any_day_has_its_days_in_order_and_ends_on_a_business_day(day: date) -> None:
     card = card_window(day, *refund_data().card_business_days, is_business_day)

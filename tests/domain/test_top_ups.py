@@ -17,6 +17,7 @@ def test_tries_are_at_0_24_and_48_hours(tries: int, after_hours: int | None) -> 
     assert next_try_at(FIRST, tries) == (None if after_hours is None else FIRST + timedelta(hours=after_hours))
 
 
+@pytest.mark.row("F27")
 @pytest.mark.rule("16")
 @pytest.mark.parametrize(
     "at, begins, ends",

@@ -140,6 +140,7 @@ async def test_setting_it_while_the_balance_is_low_charges_at_once(service: Serv
     assert await captured(service) == 2_500
 
 
+@pytest.mark.row("F33")
 async def test_declines_are_tried_again_after_24_and_48_hours_and_then_it_stops_with_a_notice(service: Service) -> None:
     ann = await scene(service, 1_050, "tok_declined")
     await ann.set_auto_pay()
@@ -244,6 +245,7 @@ async def test_the_cap_of_a_month_holds_until_the_month_begins_in_central_time(s
     assert (await ann.auto_pay())["state"] == "ON"
 
 
+@pytest.mark.row("F32")
 async def test_after_the_answer_to_cancelling_nothing_is_charged(service: Service) -> None:
     ann = await scene(service, 1_050)
     await ann.set_auto_pay()
@@ -257,6 +259,7 @@ async def test_after_the_answer_to_cancelling_nothing_is_charged(service: Servic
     assert codes(await ann.ask(CANCEL, id=ann.opened.id)) == []
 
 
+@pytest.mark.row("F32")
 @pytest.mark.parametrize("mutation", [CANCEL, PAUSE])
 async def test_a_charge_that_the_processor_has_not_got_yet_is_given_up_when_autopay_is_turned_off(
     service: Service, mutation: str
@@ -277,6 +280,7 @@ async def test_a_charge_that_the_processor_has_not_got_yet_is_given_up_when_auto
     assert (await ann.read())["balance"]["incoming"] == {"amount": "0.00"}
 
 
+@pytest.mark.row("F32")
 async def test_cancelling_beside_a_charge_leaves_it_charged_and_credited_or_neither(service: Service) -> None:
     ann = await scene(service, 1_050)
 

@@ -118,6 +118,7 @@ async def use(table: str, holder: Holder, service: Opened, card: str, state: str
     )  # fmt: skip
 
 
+@pytest.mark.row("F32")
 @pytest.mark.rule("16")
 @pytest.mark.parametrize(
     ("table", "state", "action", "word"),

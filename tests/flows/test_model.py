@@ -1,0 +1,108 @@
+"""A walk of random operations, after each step of which the service and a plain model agree to the cent.
+
+SEED repeats a walk, and STEPS makes it as long: `make hammer` does a thousand on each database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from api.adapters.database import fetch, read_uuid
+from api.domain.days import day_of
+from api.services.reconciliation import reconcile
+from tests.factories import begin_again, key_of_service
+from tests.flows.closing import ledger_of
+from tests.flows.conftest import Service
+from tests.flows.model import Refund, Wallet, cents_of
+from tests.flows.random_walk import Walk
+from tests.hammer.books import read_tables
+from tests.hammer.invariants import Permanence, differences
+
+STEPS = int(os.environ.get("STEPS") or 50)
+SECONDS_PER_STEP = 3
+RECENT = 8
+BEGINNING, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+BALANCES = """{ me { serviceAccounts { id ... on AdvanceConnectAccount {
+  balance { posted { amount } held { amount } incoming { amount } available { amount } } } } } }"""
+
+
+@pytest.mark.row("F38", "F39", "F43")
+@pytest.mark.rule("12", "13", "16", "21", "22", "23", "26", "27")
+async def test_random_operations_agree_with_a_plain_model_after_each_step(
+    service: Service, database_url: str, tmp_path: Path
+) -> None:
+    seed = os.environ.get("SEED") or secrets.token_hex(4)
+    walk, kept = Walk(service, seed), Permanence()
+    print(f"SEED={seed} STEPS={STEPS}")
+    try:
+        async with asyncio.timeout(60 + STEPS * SECONDS_PER_STEP):
+            await walk.begin()
+            for number in range(STEPS):
+                await walk.step()
+                await agree(walk, walk.closed[-RECENT:])
+                if number % 25 == 24:
+                    tables = await read_tables(database_url)
+                    assert kept.differences(tables) == []
+            await agree(walk, walk.closed)
+            found = differences(await read_tables(database_url), tmp_path / "processor.sqlite3")
+            assert [each for each in found if each.startswith(("I1", "I2", "I9")) and "published" not in each] == []
+    except BaseException:
+        print(f"SEED={seed}", *walk.done[-40:], sep="\n")
+        raise
+    print(dict(walk.kinds))
+
+
+async def agree(walk: Walk, closed: Sequence[Wallet]) -> None:
+    """Compare all that there is with the model, and the books with themselves and with the processor's."""
+    ports = walk.service.ports
+    assert (await reconcile(ports, day_of(ports.now()))).differences == ()
+    moved = sum(movement.cents for movement in await walk.service.processor.movements(BEGINNING, END))
+    assert -await ledger_of("PROCESSOR_CLEARING") == moved
+    assert await ledger_of("UNAPPLIED_RECEIPTS") == walk.unapplied
+    wallets = {key_of_service(wallet.id): wallet for wallet in walk.wallets}
+    assert -await ledger_of("BAD_DEBT_EXPENSE") == sum(each.lost + each.written_off for each in wallets.values())
+    for row in await fetch("select service_account_id, posted, held, incoming from balances"):
+        wallet = wallets[read_uuid(row["service_account_id"])]
+        assert (row["posted"], row["held"], row["incoming"]) == (wallet.posted, wallet.held, 0), wallet
+    for user in walk.users:
+        user.holder = await begin_again(user.holder)
+        for shown in (await walk.service.ask(BALANCES, token=user.holder.token))["me"]["serviceAccounts"]:
+            wallet, balance = wallets[key_of_service(shown["id"])], shown["balance"]
+            found = tuple(cents_of(balance[name]) for name in ("posted", "held", "incoming", "available"))
+            assert found == (wallet.posted, wallet.held, 0, wallet.posted - wallet.held), wallet
+    for wallet in closed:
+        await _agree_on_closing(walk, wallet)
+
+
+async def _agree_on_closing(walk: Walk, wallet: Wallet) -> None:
+    shown, now = await walk.receipt(wallet), walk.now
+    refunds = [(each["method"], cents_of(each["amount"]), each["status"]) for each in shown["refunds"]]
+    if wallet.status == "CLOSING":
+        assert shown["status"] == "SETTLING_CALLS"
+        assert [status for _, _, status in refunds] == ["SETTLING"]
+        return
+    assert _fits(wallet.refunds, refunds, now), (wallet.refunds, refunds, now)
+    is_over = all(status in ("COMPLETED", "REROUTED", "HELD", "NOTHING_DUE") for _, _, status in refunds)
+    wallet.over = wallet.over or is_over
+    assert shown["status"] == ("COMPLETED" if wallet.over else "REFUNDING"), shown
+
+
+def _fits(expected: Sequence[Refund], found: Sequence[tuple[str, int, str]], now: datetime) -> bool:
+    """Tell whether each refund that was found is one that is expected, whatever their order."""
+    left = list(expected)
+    for method, amount, status in sorted(found, key=lambda each: each[2] != "HELD"):
+        matching = [
+            each for each in left
+            if each.amount == amount and (each.method in ("", method)) and each.allows(status, now)
+        ]  # fmt: skip
+        if not matching:
+            return False
+        left.remove(min(matching, key=lambda each: each.ends))
+    return not left
