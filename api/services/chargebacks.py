@@ -195,8 +195,8 @@ async def _post(
     )  # fmt: skip
     if moved is None:
         return chargeback.balance
-    # A chargeback alone may leave a prepaid balance below zero (rule 13).
-    moved = replace(moved, may_be_negative=own[0] is LedgerKind.PREPAID and moved.posted < 0)
+    # A chargeback alone may leave a prepaid balance below zero, or below what calls under way hold (rule 13).
+    moved = replace(moved, may_be_negative=own[0] is LedgerKind.PREPAID and moved.posted < moved.held)
     return await save(moved, now, UpdateCause.CHARGEBACK, entry)
 
 

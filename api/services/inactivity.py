@@ -18,8 +18,8 @@ from api.domain.notifications import NotificationTopic
 from api.domain.service_accounts import Product, ServiceStatus
 from api.services import due_work
 from api.services.activity import note
+from api.services.closure_begins import Begun, begin_closing
 from api.services.closure_facts import open_services, read_facts
-from api.services.closures import Begun, begin_closing
 from api.services.inactivity_plans import WORK_KIND, Standing, standing_of
 from api.services.ledger import Balance, lock_balance
 from api.services.mails import KEEP_ACTIVE, Link

@@ -24,6 +24,11 @@ class Card:
     refuses: bool
     payments: list[Payment] = field(default_factory=list)
 
+    @property
+    def is_disputed(self) -> bool:
+        """Tell whether a bank took back a payment by it and has not lost."""
+        return any(payment.disputed for payment in self.payments)
+
 
 @dataclass(eq=False)
 class Payment:
@@ -93,7 +98,6 @@ class Wallet:
     top_up: tuple[Card, int, int] | None = None
     armed: bool = False
     requested: datetime | None = None
-    destination: Card | None = None
     receipt: str = ""
     over: bool = False
 
@@ -119,6 +123,9 @@ class Wallet:
     def wants_top_up(self) -> int:
         """Return what AutoPay charges now, 0 for nothing; it is then not asked again before the balance recovers."""
         if self.status != "ACTIVE" or self.top_up is None or not self.armed or self.posted >= self.top_up[1]:
+            return 0
+        if self.top_up[0].is_disputed:
+            self.top_up = None
             return 0
         self.armed = False
         return self.top_up[2]
@@ -148,8 +155,6 @@ class Wallet:
     def close(self, now: datetime) -> None:
         """Begin to close: the way back is that of the last funding that no bank took back."""
         self.status, self.requested, self.top_up = "CLOSING", now, None
-        counted = [payment for payment in self.payments if not payment.disputed]
-        self.destination = counted[-1].card if counted else None
 
     def take_back(self, dispute_id: str, payment: Payment) -> Dispute:
         """Have a bank take back all that is left of a payment."""
@@ -169,8 +174,6 @@ class Wallet:
             recovered = min(self.posted, self.written_off)
             self.written_off -= recovered
             self.posted -= recovered
-            counted = [payment for payment in self.payments if not payment.disputed]
-            self.destination = counted[-1].card if counted else None
             self._fix(now, now)
 
     def hold(self, cents: int, now: datetime) -> None:
@@ -195,7 +198,8 @@ class Wallet:
             self.written_off += -due
             self.refunds.append(Refund("", 0, at, at, "NOTHING_DUE"))
             return
-        rest, card = due, self.destination
+        counted = [payment for payment in self.payments if not payment.disputed]
+        rest, card = due, counted[-1].card if counted else None
         if card:
             for payment in reversed(card.payments):
                 if not payment.disputed and payment.left > 0 and rest:

@@ -155,7 +155,9 @@ class Walk:
 
     async def top_up(self, user: User) -> None:
         """Set AutoPay anew; it charges at once while the balance is low."""
-        card = next(card for card in user.cards if not card.refuses)
+        card = next((card for card in user.cards if not card.refuses and not card.is_disputed), None)
+        if card is None:
+            return
         scene = top_ups.Scene(self.service, user.holder, Opened(key_of_service(user.open.id), user.open.phone), card.id)
         threshold, cents = self.random.choice(((500, 1_000), (1_000, 2_500)))
         payload = await scene.set_auto_pay(dollars(threshold), dollars(cents))

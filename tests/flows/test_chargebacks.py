@@ -21,7 +21,7 @@ from api.services.ledger import lock_balance
 from tests import factories
 from tests.factories import Holder, Opened
 from tests.flows.conftest import Service
-from tests.flows.money import balance, pay
+from tests.flows.money import authorize, balance, pay, record
 
 
 async def paid(service: Service, amount: str = "25.00") -> tuple[Holder, Opened, str]:
@@ -75,6 +75,22 @@ async def test_what_the_bank_takes_back_leaves_the_balance_below_zero_if_need_be
     assert (await audit()).differences == ()
     data = await service.ask("{ me { payments { edges { node { status } } } } }", token=ann.token)
     assert data["me"]["payments"]["edges"][0]["node"] == {"status": "CHARGED_BACK"}
+
+
+@pytest.mark.rule("13")
+async def test_a_chargeback_may_take_what_a_call_under_way_holds(service: Service) -> None:
+    ann, opened, key = await paid(service)
+    await factories.fund(service.ports, opened.key, 100)
+    switch = await factories.switch_key(service, "holding")
+    assert (await authorize(service, switch, opened.phone))["maxSeconds"] == 3600
+
+    await dispute(service, key)
+
+    shown = await balance(service, ann)
+    assert (shown["posted"], shown["held"], shown["available"]) == ("1.00", "6.00", "-5.00")
+    assert (await audit()).differences == ()
+    await record(service, switch, opened.phone, 60)
+    assert (await balance(service, ann))["posted"] == "0.90"
 
 
 async def test_a_chargeback_counts_once_however_often_it_is_looked_at(service: Service) -> None:

@@ -143,7 +143,7 @@ async def test_a_mutation_takes_one_transaction_and_two_where_somebody_else_is_a
     await take("signOut", service.ask("mutation { signOut { accepted } }", token=ann.token))
 
     assert taken == {
-        "openServiceAccount": 1,
+        "openServiceAccount": 2,
         "addPaymentMethod": 2,
         "quotePayment": 1,
         "pay": 2,
