@@ -76,11 +76,12 @@ FAILURES_MAX: Mapping[str, int] = dict.fromkeys(
         ledger.LOW_BALANCE,
         top_up_outcomes.AUTO_PAY_WORK,
         inactivity_plans.WORK_KIND,
+        month_ends.ALL_KIND,
     ),
     24 * 14,
 )
 """These are tried hourly for two weeks. The processor is asked, since money is not given up after an outage. The others
-would wait for long after a fault of an hour: nobody calls while a balance is too low.
+would wait for long after a fault of an hour: nobody calls while a balance is too low, and months end once a month.
 What was given up all the same begins anew with the next entry of the balance, or with the month's end."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4

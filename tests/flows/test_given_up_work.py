@@ -7,8 +7,8 @@ from typing import Any
 
 from api.adapters.database import execute, fetch, transactional
 from api.adapters.ports import Ports
-from api.domain.days import day_of
-from api.services import charges, due_work, inactivity_plans
+from api.domain.days import day_of, first_of_next_month, start_of
+from api.services import charges, due_work, inactivity_plans, month_ends
 from api.services.ledger import LOW_BALANCE
 from tests import factories
 from tests.flows.conftest import Service
@@ -98,3 +98,18 @@ async def test_a_payment_that_was_given_up_is_asked_for_when_its_holder_comes_ba
     await service.work()
 
     assert (await balance(service, ann))["posted"] == "25.00"
+
+
+async def test_a_months_end_that_was_given_up_is_taken_up_as_a_process_starts(service: Service) -> None:
+    await (await factories.holder(service)).advance_connect()
+    await month_ends.expect_month_end(service.ports)
+    first = start_of(first_of_next_month(day_of(service.ports.now())))
+    await service.advance(first + timedelta(minutes=1) - service.ports.now())
+    await give_up(service, month_ends.ALL_KIND)
+
+    await month_ends.expect_month_end(service.ports)
+    await service.work()
+
+    assert len(await fetch("select id from statements")) == 1
+    (waiting,) = await fetch("select key from due_work where kind = $1", month_ends.ALL_KIND)
+    assert waiting["key"] == f"{day_of(service.ports.now())}:"
