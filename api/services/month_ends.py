@@ -11,7 +11,7 @@ from uuid import UUID
 
 from api.adapters.database import Row, fetch, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.domain.days import day_of, first_of_next_month, start_of
+from api.domain.days import day_of, first_of_month, first_of_next_month, start_of
 from api.domain.money import format_money
 from api.domain.notifications import NotificationTopic
 from api.domain.service_accounts import Product, ServiceStatus
@@ -37,7 +37,7 @@ async def expect_month_end(ports: Ports) -> None:
         if row["failed_at"]:
             await due_work.enqueue(ALL_KIND, row["key"], read_time(row["due_at"]))
         return
-    month = day_of(ports.now()).replace(day=1)
+    month = first_of_month(day_of(ports.now()))
     await due_work.enqueue(ALL_KIND, f"{month}:", start_of(first_of_next_month(month)))
 
 
