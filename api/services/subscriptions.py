@@ -42,7 +42,8 @@ async def subscribe(ports: Ports, account_id: UUID, order: Order, renewal: Renew
     is asked, CONSENT_REQUIRED without the consent to the text as it is now; a decline comes back with the payment.
     """
     refuse_return_url(ports, order)
-    await make_way_for_quote(ports, account_id, order.quote_id, order.idempotency_key)
+    if not _consent_faults(renewal):
+        await make_way_for_quote(ports, account_id, order.quote_id, order.idempotency_key)
     paid = await send(ports, account_id, order, await _begin(ports, account_id, order, renewal))
     return Subscribed(paid, await subscription_of_payment(account_id, read_uuid(paid.payment["id"])))
 

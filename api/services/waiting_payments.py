@@ -23,12 +23,13 @@ async def make_way_for_quote(ports: Ports, account_id: UUID, quote_id: UUID, key
     """End at the processor what waits of the quote's invoice, or of its plan's facility and product.
 
     To be called before the payment's own transaction, which finds out whether anything is still under way. Nothing is
-    done for a replay. Raises Refused with UNAVAILABLE where the processor does not answer. A repeat is safe.
+    done for a replay, or for a quote that has expired. Raises Refused with UNAVAILABLE where the processor does not
+    answer. A repeat is safe.
     """
     quote = await fetch_one(
-        "select invoice_id, plan_id from quotes q where id = $1 and account_id = $2"
+        "select invoice_id, plan_id from quotes q where id = $1 and account_id = $2 and expires_at > $3"
         " and not exists (select id from payments p where p.quote_id = q.id)",
-        quote_id, account_id,
+        quote_id, account_id, ports.now(),
     )  # fmt: skip
     if quote is None or await find_result(account_id, key, "pay", "subscribe") is not None:
         return
@@ -38,7 +39,7 @@ async def make_way_for_quote(ports: Ports, account_id: UUID, quote_id: UUID, key
         rows = await fetch(
             "select y.id from payments y join plans p on p.id = y.plan_id"
             " join plans w on w.facility_id = p.facility_id and w.product = p.product"
-            f" where w.id = $1 and y.account_id = $2 and y.status = 'REQUIRES_ACTION' and y.created_at <= $3"
+            " where w.id = $1 and y.account_id = $2 and y.status = 'REQUIRES_ACTION' and y.created_at <= $3"
             f" limit {_WAITING_MAX}",
             read_uuid(quote["plan_id"]), account_id, ports.now() - payment_limits().action_gives_way,
         )  # fmt: skip
