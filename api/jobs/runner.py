@@ -68,16 +68,21 @@ JOBS: Mapping[str, Job] = {
     month_ends.ONE_KIND: month_ends.end_month,
     invoices.WORK_KIND: invoices.follow_invoice,
 }
-FAILURES_MAX: Mapping[str, int] = {
-    charges.WORK_KIND: 24 * 14,
-    processor_events.WORK_KIND: 24 * 14,
-    refund_work.CARD_WORK: 24 * 14,
-    ledger.LOW_BALANCE: 1_000_000,
-    top_up_outcomes.AUTO_PAY_WORK: 1_000_000,
-    inactivity_plans.WORK_KIND: 1_000_000,
-}
-"""The processor is asked hourly for two weeks: money is not given up after an outage. Looking at a low balance, or at
-what was not used, never ends: a row that has failed would keep new work of its key from falling due."""
+FAILURES_MAX: Mapping[str, int] = dict.fromkeys(
+    (
+        charges.WORK_KIND,
+        processor_events.WORK_KIND,
+        refund_work.CARD_WORK,
+        ledger.LOW_BALANCE,
+        top_up_outcomes.AUTO_PAY_WORK,
+        inactivity_plans.WORK_KIND,
+        month_ends.ALL_KIND,
+    ),
+    24 * 14,
+)
+"""These are tried hourly for two weeks. The processor is asked, since money is not given up after an outage. The others
+would wait for long after a fault of an hour: nobody calls while a balance is too low, and months end once a month.
+What was given up all the same begins anew with the next entry of the balance, or with the month's end."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0
