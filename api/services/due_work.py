@@ -93,6 +93,15 @@ async def postpone(kind: str, key: str, due_at: datetime) -> None:
     )  # fmt: skip
 
 
+async def begin_anew(work_id: UUID, due_at: datetime) -> None:
+    """Make work that was given up due again within the transaction under way, with no failure to its name."""
+    await execute(
+        "update due_work set due_at = $1, failures = 0, failed_at = null where id = $2 and failed_at is not null",
+        due_at, work_id,
+    )  # fmt: skip
+    add_event(WORK)
+
+
 async def drop(kind: str, key: str) -> None:
     """Drop work that is no longer needed within the transaction under way; a claim of it is fenced off."""
     await execute("delete from due_work where kind = $1 and key = $2", kind, key)
