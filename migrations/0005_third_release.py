@@ -1,0 +1,16 @@
+from tortoise import fields, migrations
+from tortoise.migrations import operations as ops
+
+
+class Migration(migrations.Migration):
+    dependencies = [("models", "0004_second_release_constraints")]
+
+    initial = False
+
+    operations = [
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="revision",
+            field=fields.IntField(default=1, db_default=1),
+        ),
+    ]
