@@ -33,9 +33,12 @@ from api.services import (
     low_balances,
     mails,
     month_ends,
+    plan_prices,
     processor_events,
     refund_work,
+    renewals,
     sms,
+    subscription_states,
     text_pay_ends,
     text_pays,
     top_up_charges,
@@ -67,6 +70,8 @@ JOBS: Mapping[str, Job] = {
     month_ends.ALL_KIND: month_ends.fan_out,
     month_ends.ONE_KIND: month_ends.end_month,
     invoices.WORK_KIND: invoices.follow_invoice,
+    subscription_states.RENEWAL_WORK: renewals.look,
+    plan_prices.WORK_KIND: plan_prices.follow_price,
 }
 FAILURES_MAX: Mapping[str, int] = dict.fromkeys(
     (
@@ -77,12 +82,14 @@ FAILURES_MAX: Mapping[str, int] = dict.fromkeys(
         top_up_outcomes.AUTO_PAY_WORK,
         inactivity_plans.WORK_KIND,
         month_ends.ALL_KIND,
+        subscription_states.RENEWAL_WORK,
+        plan_prices.WORK_KIND,
     ),
     24 * 14,
 )
 """These are tried hourly for two weeks. The processor is asked, since money is not given up after an outage. The others
 would wait for long after a fault of an hour: nobody calls while a balance is too low, and months end once a month.
-What was given up all the same begins anew with the next entry of the balance, or with the month's end."""
+What was given up all the same begins anew with the next entry of the balance, or with the month's end, or by staff."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0
@@ -110,14 +117,16 @@ class Runner:
 
     async def run(self) -> None:
         """Work until stopped."""
-        is_month_expected = False
+        are_dates_expected = False
         while not self._stopping:
             self._wake.clear()
             try:
                 await follow_sandbox_clock(self._ports)
-                if not is_month_expected:
+                if not are_dates_expected:
                     await month_ends.expect_month_end(self._ports)
-                    is_month_expected = True
+                    while await subscription_states.expect_renewals(self._ports):
+                        pass
+                    are_dates_expected = True
                 await self.run_due(self._ports.now())
             except DatabaseUnavailable:
                 _log.warning("the database did not answer")

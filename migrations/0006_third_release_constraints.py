@@ -1,0 +1,34 @@
+from tortoise import migrations
+from tortoise.migrations import operations as ops
+from tortoise.migrations.constraints import CheckConstraint
+
+
+class Migration(migrations.Migration):
+    dependencies = [("models", "0005_third_release")]
+
+    initial = False
+
+    operations = [
+        ops.AlterModelOptions(
+            name="PlanPrice",
+            options={
+                "table": "plan_prices",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A price that an operator announced for a plan, in cents, from a day of the facility's calendar on.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="PlanPrice",
+            constraint=CheckConstraint(check="price > 0", name="plan_prices_price"),
+        ),
+        ops.AlterModelOptions(
+            name="PriceNotice",
+            options={
+                "table": "price_notices",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "The notice of a price to one subscriber: renewals from `applies_at` on charge it.",
+            },
+        ),
+    ]
