@@ -1,0 +1,93 @@
+"""Calls within a plan: taken when they are asked for, given back when they come to nothing (rule 28).
+
+Whoever calls this holds the lock of the balance that the call is on; the subscription's row is locked after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from api.adapters.database import Raced, Row, execute, fetch_one, read_time, read_uuid
+from api.domain.plan_calls import CallingPlan, plan_that_includes
+
+
+class Included(NamedTuple):
+    """The subscription that a call is within. `period_start` is None where none of its calls is taken: where they are
+    not counted, or while it was given back."""
+
+    subscription_id: UUID
+    period_start: datetime | None
+
+
+NOT_INCLUDED = (None, None)
+
+
+async def include(plans: Iterable[CallingPlan], rate_per_minute: Decimal, now: datetime) -> Included | None:
+    """Take an included call for one that begins now, or return None; a call that is free takes none."""
+    plan = plan_that_includes(plans, now) if rate_per_minute > 0 else None
+    return await _take(plan) if plan else None
+
+
+async def settle(call: Row | None, plans: Iterable[CallingPlan], price: int, began_at: datetime) -> Included | None:
+    """Return the plan that a call is within, now that it is reported with its price in cents; None where it is in none.
+
+    One that costs nothing gives back what it had. One that was authorised as included stays so, whatever became of
+    the plan since; any other takes what is left of the period in which it began.
+    """
+    had = included_of(call) if call else None
+    if price == 0:
+        if had is not None:
+            await _give_back(had)
+        return None
+    if had is not None and had.period_start is not None:
+        return had
+    plan = plan_that_includes(plans, began_at)
+    return await _take(plan) if plan else had
+
+
+async def release(call_id: UUID) -> None:
+    """Give back what a call had that was never reported. The call stays within its plan, should its record come yet; a
+    repeat changes nothing."""
+    call = await fetch_one(
+        "select subscription_id, plan_period_start from calls where id = $1 and plan_period_start is not null", call_id
+    )
+    had = included_of(call) if call else None
+    if had is not None:
+        await _give_back(had)
+        await execute("update calls set plan_period_start = null where id = $1", call_id)
+
+
+def included_of(call: Row) -> Included | None:
+    """Return the plan that a row of `calls` is within, or None."""
+    if call["subscription_id"] is None:
+        return None
+    period_start = call["plan_period_start"]
+    return Included(read_uuid(call["subscription_id"]), read_time(period_start) if period_start else None)
+
+
+async def _take(plan: CallingPlan) -> Included:
+    """Count a call; Raced where a renewal came between, whose period the repeat then finds."""
+    if plan.unlimited:
+        return Included(plan.subscription_id, None)
+    taken = await execute(
+        "update plan_subscriptions set included_calls_left = included_calls_left - 1"
+        " where id = $1 and period_start = $2 and included_calls_left > 0",
+        plan.subscription_id, plan.period_start,
+    )  # fmt: skip
+    if not taken:
+        raise Raced
+    return Included(plan.subscription_id, plan.period_start)
+
+
+async def _give_back(had: Included) -> None:
+    """Count a call no longer, unless a new period has begun, which has all its calls."""
+    if had.period_start is not None:
+        await execute(
+            "update plan_subscriptions set included_calls_left = included_calls_left + 1"
+            " where id = $1 and period_start = $2",
+            had.subscription_id, had.period_start,
+        )  # fmt: skip
