@@ -36,6 +36,9 @@ class Call(Node):
     rate_per_minute: Decimal = strawberry.field(description='Dollars per started minute: "0.14".')
     cost: Money | None = strawberry.field(description="What was charged; null until it is reported.")
     status: CallStatus = strawberry.field(description="Where it stands.")
+    included_in_plan: bool = strawberry.field(
+        description="True: within a monthly plan, which pays for it; it costs nothing and holds no money."
+    )
     facility_id: strawberry.Private[UUID | None] = None
 
     @strawberry.field(description="Where it came from, if the switch said so.")
@@ -54,6 +57,7 @@ class Call(Node):
             rate_per_minute=Decimal(str(row["rate_per_minute"])).quantize(Decimal("0.0001")),
             cost=Money.of(row["cost"]) if row["cost"] is not None else None,
             status=CallStatus(row["status"]),
+            included_in_plan=row["subscription_id"] is not None,
             facility_id=read_uuid(row["facility_id"]) if row["facility_id"] else None,
         )
 

@@ -18,7 +18,8 @@ _ROWS_MAX = 200
 # Subscriptions that have ended are looked at too: a record may come after the end of the plan that its call was within.
 _TERMS = (
     "select a.status, c.requested_at, c.calls_until, k.product as closed_product, k.settled_at, p.unlimited,"
-    " t.id as t_id, t.status as t_status, t.period_start, t.access_until, t.included_calls_left"
+    " t.id as t_id, t.status as t_status, t.started_at, t.period_start, t.access_until,"
+    " t.included_calls_left"
     " from service_accounts a left join closed_services k on k.service_account_id = a.id"
     " left join closures c on c.id = k.closure_id and c.status <> 'WITHDRAWN'"
     " left join plan_subscriptions t on t.account_id = a.account_id"
@@ -68,6 +69,7 @@ async def terms_of(service_account_id: UUID, facility_id: UUID | None) -> Terms:
 def _plan(row: Row) -> CallingPlan:
     return CallingPlan(
         subscription_id=read_uuid(row["t_id"]),
+        started_at=read_time(row["started_at"] or row["period_start"]),
         status=SubscriptionStatus(row["t_status"]),
         period_start=read_time(row["period_start"]),
         access_until=read_time(row["access_until"]),

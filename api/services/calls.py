@@ -91,7 +91,7 @@ async def authorize(ports: Ports, switch_id: UUID, ask: Ask) -> CallAnswer:
     if balance is not None and service_id is not None:
         terms = await terms_of(service_id, ask.facility_id)
         if terms.is_open:
-            included = await include(terms.plans, rate, now)
+            included = await include(balance.account_id, terms.plans, rate, now)
             rate = _FREE if included else rate
             seconds = affordable_seconds(rate, balance.available, SEGMENT_MINUTES)
     row_id = uuid7()
@@ -210,7 +210,7 @@ async def _charge(
     """Charge a call unless a plan includes it; return its cost in cents, and the plan."""
     terms = await terms_of(balance.service_account_id, facility_id)
     price = call_cost_cents(report.rate_per_minute, report.duration_seconds)
-    included = await settle(known, terms.plans, price, report.started_at)
+    included = await settle(balance, known, terms.plans, price, report.started_at)
     cost = await charge(
         balance, row_id, f"call:{switch_id}:{report.call_id}", 0 if included else price,
         deducts=terms.deducts(now), began_at=report.started_at, now=now,
