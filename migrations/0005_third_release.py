@@ -18,4 +18,9 @@ class Migration(migrations.Migration):
             name="subscription_id",
             field=fields.UUIDField(null=True),
         ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="revision",
+            field=fields.IntField(default=1, db_default=1),
+        ),
     ]
