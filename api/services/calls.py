@@ -91,7 +91,7 @@ async def authorize(ports: Ports, switch_id: UUID, ask: Ask) -> CallAnswer:
     if balance is not None and service_id is not None:
         terms = await terms_of(service_id, ask.facility_id)
         if terms.is_open:
-            included = await include(balance.account_id, terms.plans, rate, now)
+            included = await include(ports, balance.account_id, terms.plans, rate)
             rate = _FREE if included else rate
             seconds = affordable_seconds(rate, balance.available, SEGMENT_MINUTES)
     row_id = uuid7()
@@ -160,14 +160,14 @@ async def record(ports: Ports, switch_id: UUID, report: Report) -> CallAnswer:
         return CallAnswer(known, None, True)
     row_id = await _claim_report(switch_id, known, service_id, phone, report, now)
     ended_at = report.started_at + timedelta(seconds=report.duration_seconds)
-    facility_id = report.facility_id or (read_uuid(known["facility_id"]) if known and known["facility_id"] else None)
-    cost, included = await _charge(balance, switch_id, row_id, known, report, facility_id, now)
+    source_key = f"call:{switch_id}:{report.call_id}"
+    cost, included = await _charge(ports, balance, row_id, known, source_key, report)
     await execute(
         "update calls set status = 'ENDED', service_account_id = $1, rate_per_minute = $2, started_at = $3,"
-        " ended_at = $4, duration_seconds = $5, cost = $6, recorded_at = $7, facility_id = $8, subscription_id = $9,"
-        " plan_period_start = $10 where id = $11",
+        " ended_at = $4, duration_seconds = $5, cost = $6, recorded_at = $7,"
+        " facility_id = coalesce($8, facility_id), subscription_id = $9, plan_period_start = $10 where id = $11",
         service_id, report.rate_per_minute, report.started_at, ended_at, report.duration_seconds, cost, now,
-        facility_id, *(included or NOT_INCLUDED), row_id,
+        report.facility_id, *(included or NOT_INCLUDED), row_id,
     )  # fmt: skip
     return CallAnswer(await _by_id(row_id), None, False)
 
@@ -199,23 +199,17 @@ async def _claim_report(
 
 
 async def _charge(
-    balance: Balance,
-    switch_id: UUID,
-    row_id: UUID,
-    known: Row | None,
-    report: Report,
-    facility_id: UUID | None,
-    now: datetime,
+    ports: Ports, balance: Balance, row_id: UUID, known: Row | None, source_key: str, report: Report
 ) -> tuple[int, Included | None]:
     """Charge a call unless a plan includes it; return its cost in cents, and the plan."""
-    terms = await terms_of(balance.service_account_id, facility_id)
+    facility_id = read_uuid(known["facility_id"]) if known and known["facility_id"] else None
+    terms = await terms_of(balance.service_account_id, report.facility_id or facility_id)
     price = call_cost_cents(report.rate_per_minute, report.duration_seconds)
-    included = await settle(balance, known, terms.plans, price, report.started_at)
-    cost = await charge(
-        balance, row_id, f"call:{switch_id}:{report.call_id}", 0 if included else price,
-        deducts=terms.deducts(now), began_at=report.started_at, now=now,
-    )  # fmt: skip
-    return cost, included
+    began_at, now = report.started_at, ports.now()
+    included = await settle(ports, balance, known, terms.plans, price, began_at)
+    cost = 0 if included else price
+    deducts = terms.deducts(now)
+    return await charge(balance, row_id, source_key, cost, deducts=deducts, began_at=began_at, now=now), included
 
 
 async def calls_page(service_account_id: UUID, request: PageRequest) -> Page:

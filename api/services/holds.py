@@ -100,7 +100,7 @@ async def _expire(ports: Ports, service_account_id: UUID, subject: UUID) -> None
         return
     if hold.amount == 0:
         # A call within a plan holds no money, but one of the plan's calls.
-        await release(balance.account_id, subject)
+        await release(ports, balance.account_id, subject)
     balance = await end_hold(balance, HoldKind.CALL, hold, HoldState.EXPIRED, now)
     await save(balance, now, UpdateCause.CALL_RELEASED)
 

@@ -13,9 +13,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from api.adapters.database import Raced, Row, execute, fetch_one, read_time, read_uuid
+from api.adapters.ports import Ports
 from api.domain.plan_calls import CallingPlan, month_of, plan_that_includes
+from api.domain.plans import LASTING
 from api.services.ledger import Balance
 from api.services.spending import lock_spending
+from api.services.subscription_states import tell_subscription
 
 
 class Included(NamedTuple):
@@ -30,15 +33,15 @@ NOT_INCLUDED = (None, None)
 
 
 async def include(
-    account_id: UUID, plans: Sequence[CallingPlan], rate_per_minute: Decimal, now: datetime
+    ports: Ports, account_id: UUID, plans: Sequence[CallingPlan], rate_per_minute: Decimal
 ) -> Included | None:
     """Take an included call for one that begins now, or return None; a call that is free takes none."""
-    plan = plan_that_includes(plans, now) if rate_per_minute > 0 else None
-    return await _take(account_id, plan) if plan else None
+    plan = plan_that_includes(plans, ports.now()) if rate_per_minute > 0 else None
+    return await _take(ports, account_id, plan) if plan else None
 
 
 async def settle(
-    balance: Balance, call: Row | None, plans: Sequence[CallingPlan], price: int, began_at: datetime
+    ports: Ports, balance: Balance, call: Row | None, plans: Sequence[CallingPlan], price: int, began_at: datetime
 ) -> Included | None:
     """Return the plan that a call is within, now that it is reported with its price in cents; None where it is in none.
 
@@ -48,17 +51,17 @@ async def settle(
     had = included_of(call) if call else None
     if price == 0:
         if had is not None:
-            await _give_back(balance.account_id, had)
+            await _give_back(ports, balance.account_id, had)
         return None
     if had is not None and had.period_start is not None:
         return had
     plan = plan_that_includes(plans, began_at)
     if plan is not None:
-        return await _take(balance.account_id, plan)
+        return await _take(ports, balance.account_id, plan)
     return had or await _of_earlier_period(balance.service_account_id, plans, began_at)
 
 
-async def release(account_id: UUID, call_id: UUID) -> None:
+async def release(ports: Ports, account_id: UUID, call_id: UUID) -> None:
     """Give back what a call had that was never reported. The call stays within its plan, should its record come yet; a
     repeat changes nothing."""
     call = await fetch_one(
@@ -66,7 +69,7 @@ async def release(account_id: UUID, call_id: UUID) -> None:
     )
     had = included_of(call) if call else None
     if had is not None:
-        await _give_back(account_id, had)
+        await _give_back(ports, account_id, had)
         await execute("update calls set plan_period_start = null where id = $1", call_id)
 
 
@@ -105,27 +108,35 @@ async def _terms_of_plan(subscription_id: UUID) -> Row | None:
     )
 
 
-async def _take(account_id: UUID, plan: CallingPlan) -> Included:
-    """Count a call; Raced where a renewal came between, whose period the repeat then finds."""
+async def _take(ports: Ports, account_id: UUID, plan: CallingPlan) -> Included:
+    """Count a call; Raced where a renewal or an end came between, which the repeat then finds.
+
+    Watchers are told of one that has not ended: they know of no other.
+    """
     if plan.unlimited:
         return Included(plan.subscription_id, None)
     await lock_spending(account_id)
     taken = await execute(
         "update plan_subscriptions set included_calls_left = included_calls_left - 1"
-        " where id = $1 and period_start = $2 and included_calls_left > 0",
-        plan.subscription_id, plan.period_start,
+        " where id = $1 and period_start = $2 and status = $3 and included_calls_left > 0",
+        plan.subscription_id, plan.period_start, plan.status.value,
     )  # fmt: skip
     if not taken:
         raise Raced
+    if plan.status in LASTING:
+        await tell_subscription(ports, account_id, plan.subscription_id)
     return Included(plan.subscription_id, plan.period_start)
 
 
-async def _give_back(account_id: UUID, had: Included) -> None:
-    """Count a call no longer, unless a new period has begun, which has all its calls."""
-    if had.period_start is not None:
-        await lock_spending(account_id)
-        await execute(
-            "update plan_subscriptions set included_calls_left = included_calls_left + 1"
-            " where id = $1 and period_start = $2",
-            had.subscription_id, had.period_start,
-        )  # fmt: skip
+async def _give_back(ports: Ports, account_id: UUID, had: Included) -> None:
+    """Count a call no longer, unless a new period has begun, which has all its calls, or the plan has ended."""
+    if had.period_start is None:
+        return
+    await lock_spending(account_id)
+    given_back = await execute(
+        "update plan_subscriptions set included_calls_left = included_calls_left + 1"
+        " where id = $1 and period_start = $2 and live_key is not null",
+        had.subscription_id, had.period_start,
+    )  # fmt: skip
+    if given_back:
+        await tell_subscription(ports, account_id, had.subscription_id)

@@ -183,6 +183,22 @@ async def test_watchers_of_the_balance_see_a_call_within_a_plan_begin_and_end(se
     assert (ended["cause"], ended["transaction"]) == ("CALL_RELEASED", None)
 
 
+@pytest.mark.rule("35")
+async def test_watchers_of_the_subscription_see_its_calls_count_down_and_come_back(service: Service) -> None:
+    at = await scene(service, 5)
+    document = "subscription { subscriptionChanged { subscription { includedCallsLeft } } }"
+
+    async with service.watch(document, token=at.ann.token) as stream:
+        first = await stream.next()
+        await at.ask()
+        await at.ask()
+        await at.ask("another")
+        await at.report(0, "another")
+        seen = [first, *[await stream.next() for _ in range(3)]]
+
+    assert [each["subscriptionChanged"]["subscription"]["includedCallsLeft"] for each in seen] == [5, 4, 3, 4]
+
+
 async def test_who_has_no_plan_waits_for_no_further_statement(service: Service) -> None:
     ann, where = await factories.holder(service), await place()
     opened, key = await ann.advance_connect(1_000), await factories.switch_key(service)
