@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from api.adapters.database import execute
+from api.adapters.database import fetch_one, read_uuid, transactional
+from api.adapters.ports import Ports
 from api.domain.service_accounts import Product
+from api.services.subscription_states import change, lock_subscription
 from tests import factories
 from tests.factories import Holder, Opened
 from tests.flows.conftest import Service
@@ -47,11 +49,20 @@ class Scene(NamedTuple):
 
     async def roll_over(self, calls: int) -> None:
         """Begin the plan's next period, as a renewal does."""
-        await execute(
-            "update plan_subscriptions set period_start = $1, period_end = $2, access_until = $2, renews_at = $2,"
-            " included_calls_left = $3",
-            self.service.ports.now(), self.service.ports.now() + MONTH, calls,
-        )  # fmt: skip
+        await _roll_over(self.service.ports, calls)
+
+
+@transactional
+async def _roll_over(ports: Ports, calls: int) -> None:
+    found = await fetch_one("select id from plan_subscriptions")
+    assert found is not None
+    row = await lock_subscription(read_uuid(found["id"]))
+    assert row is not None
+    now = ports.now()
+    until = now + MONTH
+    await change(
+        ports, row, period_start=now, period_end=until, access_until=until, renews_at=until, included_calls_left=calls
+    )
 
 
 async def scene(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
-from api.adapters.database import execute, fetch_one, read_time
+from api.adapters.database import execute, fetch, fetch_one, read_time
 from api.domain.service_accounts import Product
 from api.services.audit import audit
 from tests import factories
@@ -55,6 +56,24 @@ async def test_a_call_that_was_asked_for_before_a_renewal_is_of_the_period_befor
 
     assert [cost(answer) for answer in told] == ["0.00", "0.00"]
     assert await at.left() == 2
+
+
+async def test_calls_that_meet_a_renewal_are_each_of_one_period(service: Service) -> None:
+    at = await scene(service, 3)
+
+    asked = await asyncio.gather(
+        *(at.ask(f"before {number}") for number in range(4)), at.roll_over(3), *(at.ask(f"{n}") for n in range(4))
+    )
+
+    allowed = sum(bool(answer["maxSeconds"]) for answer in asked if answer)
+    taken = await fetch(
+        "select count(*) as n, c.plan_period_start = s.period_start as is_new from calls c"
+        " join plan_subscriptions s on s.id = c.subscription_id group by 2"
+    )
+    by_period = {bool(row["is_new"]): row["n"] for row in taken}
+    assert sum(by_period.values()) == allowed
+    assert by_period.get(False, 0) <= 3
+    assert by_period.get(True, 0) + (await at.left() or 0) == 3
 
 
 async def test_a_record_of_an_earlier_period_takes_what_was_left_of_that(service: Service) -> None:
