@@ -97,7 +97,10 @@ class AuthorizeCallInput:
     call_id: str = strawberry.field(description="The switch's own id of the call, 1 to 80 characters.")
     segment: int = strawberry.field(default=0, description="0 at first; one more each time the call is to go on.")
     phone: str = strawberry.field(description='The number that is called, as E.164: "+15055550123".')
-    facility_id: strawberry.ID | None = strawberry.field(default=None, description="Where the call comes from.")
+    facility_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Where the call comes from. Without it no plan includes the call, and the rate applies.",
+    )
     rate_per_minute: Decimal = strawberry.field(
         description='Dollars per started minute: "0.14". Up to four places, at most 100.'
     )
@@ -109,9 +112,13 @@ class AuthorizeCallInput:
 class RecordCallInput:
     call_id: str = strawberry.field(description="The id that the call was authorised with, 1 to 80 characters.")
     phone: str = strawberry.field(description='The number that was called, as E.164: "+15055550123".')
-    facility_id: strawberry.ID | None = strawberry.field(default=None, description="Where the call came from.")
+    facility_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Where the call came from; null: as it was authorised. A plan is of one facility."
+    )
     started_at: datetime = strawberry.field(description="When it began; at most ten minutes ahead of the clock here.")
-    duration_seconds: int = strawberry.field(description="0 to 86400; 0 releases the hold and charges nothing.")
+    duration_seconds: int = strawberry.field(
+        description="0 to 86400; 0 releases the hold, charges nothing and gives an included call back."
+    )
     rate_per_minute: Decimal = strawberry.field(
         description='Dollars per started minute: "0.14". Up to four places, at most 100.'
     )
