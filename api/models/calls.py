@@ -12,7 +12,11 @@ from api.models.sign_ins import ApiKey
 
 
 class Call(Row):
-    """One call. The switch's own id makes it unique; `segment` is the last one that extended its hold."""
+    """One call. The switch's own id makes it unique; `segment` is the last one that extended its hold.
+
+    `subscription_id` is the plan that it is within; `plan_period_start` names the period of it that has one call less
+    for this one, NULL where none has.
+    """
 
     switch: fields.ForeignKeyRelation[ApiKey] = fields.ForeignKeyField(
         "models.ApiKey", on_delete=fields.RESTRICT, related_name="calls"
@@ -34,6 +38,8 @@ class Call(Row):
     duration_seconds = fields.IntField(null=True)
     cost = fields.BigIntField(null=True)
     recorded_at = fields.DatetimeField(null=True)
+    subscription_id = fields.UUIDField(null=True)
+    plan_period_start = fields.DatetimeField(null=True)
 
     class Meta:
         table = "calls"

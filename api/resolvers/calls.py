@@ -31,7 +31,7 @@ class CallsMutations:
 
     @mutation(
         "Asks whether a call may begin, or go on by one more segment: holds the price of up to 60 minutes and says how "
-        "many seconds that allows.",
+        "many seconds that allows. A call that a monthly plan of the holder includes holds one of its calls instead.",
         payload=CallPayload,
         roles=SWITCH,
     )
@@ -49,7 +49,7 @@ class CallsMutations:
 
     @mutation(
         "Reports a call that ended: charges each started minute, once, also when the record comes late, twice or out "
-        "of order, and releases the hold.",
+        "of order, and releases the hold. A call within a monthly plan costs nothing.",
         payload=CallPayload,
         roles=SWITCH,
     )

@@ -36,6 +36,9 @@ class Call(Node):
     rate_per_minute: Decimal = strawberry.field(description='Dollars per started minute: "0.14".')
     cost: Money | None = strawberry.field(description="What was charged; null until it is reported.")
     status: CallStatus = strawberry.field(description="Where it stands.")
+    included_in_plan: bool = strawberry.field(
+        description="True: within a monthly plan, which pays for it; it costs nothing and holds no money."
+    )
     facility_id: strawberry.Private[UUID | None] = None
 
     @strawberry.field(description="Where it came from, if the switch said so.")
@@ -54,6 +57,7 @@ class Call(Node):
             rate_per_minute=Decimal(str(row["rate_per_minute"])).quantize(Decimal("0.0001")),
             cost=Money.of(row["cost"]) if row["cost"] is not None else None,
             status=CallStatus(row["status"]),
+            included_in_plan=row["subscription_id"] is not None,
             facility_id=read_uuid(row["facility_id"]) if row["facility_id"] else None,
         )
 
@@ -95,7 +99,10 @@ class AuthorizeCallInput:
     call_id: str = strawberry.field(description="The switch's own id of the call, 1 to 80 characters.")
     segment: int = strawberry.field(default=0, description="0 at first; one more each time the call is to go on.")
     phone: str = strawberry.field(description='The number that is called, as E.164: "+15055550123".')
-    facility_id: strawberry.ID | None = strawberry.field(default=None, description="Where the call comes from.")
+    facility_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Where the call comes from. Without it no plan includes the call, and the rate applies.",
+    )
     rate_per_minute: Decimal = strawberry.field(
         description='Dollars per started minute: "0.14". Up to four places, at most 100.'
     )
@@ -107,9 +114,13 @@ class AuthorizeCallInput:
 class RecordCallInput:
     call_id: str = strawberry.field(description="The id that the call was authorised with, 1 to 80 characters.")
     phone: str = strawberry.field(description='The number that was called, as E.164: "+15055550123".')
-    facility_id: strawberry.ID | None = strawberry.field(default=None, description="Where the call came from.")
+    facility_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Where the call came from; null: as it was authorised. A plan is of one facility."
+    )
     started_at: datetime = strawberry.field(description="When it began; at most ten minutes ahead of the clock here.")
-    duration_seconds: int = strawberry.field(description="0 to 86400; 0 releases the hold and charges nothing.")
+    duration_seconds: int = strawberry.field(
+        description="0 to 86400; 0 releases the hold, charges nothing and gives an included call back."
+    )
     rate_per_minute: Decimal = strawberry.field(
         description='Dollars per started minute: "0.14". Up to four places, at most 100.'
     )

@@ -66,7 +66,8 @@ class PlanSubscription(Node):
     access_until: datetime = strawberry.field(description="Use is allowed until here, after cancelling too.")
     payment_method: PaymentMethod = strawberry.field(description="The card that renewals charge.")
     included_calls_left: int | None = strawberry.field(
-        description="Calls left in this period; null where the plan is not about calls."
+        description="Calls left in this period, less those under way; then the rate applies. Null where the plan "
+        "counts none."
     )
 
     @staticmethod

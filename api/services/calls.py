@@ -14,23 +14,15 @@ from api.adapters.database import Raced, Row, execute, fetch_one, read_uuid, tra
 from api.adapters.ports import Ports
 from api.auth.phones import phone_to_e164
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
-from api.domain.ledger import (
-    CallStatus,
-    HoldKind,
-    HoldState,
-    LedgerKind,
-    Leg,
-    TransactionKind,
-    UpdateCause,
-    charge_split,
-)
+from api.domain.ledger import CallStatus, HoldKind, HoldState, UpdateCause
 from api.domain.money import affordable_seconds, call_cost_cents
-from api.domain.service_accounts import Product
-from api.services.closure_calls import deducts_calls
-from api.services.holds import end_hold, extend_hold, find_hold, place_hold
-from api.services.ledger import OPERATOR, Balance, lock_balance, post, save
+from api.services.call_charges import charge
+from api.services.call_terms import terms_of
+from api.services.holds import extend_hold, find_hold, place_hold
+from api.services.ledger import Balance, lock_balance, save
 from api.services.pages import Page, PageRequest, newest_first
 from api.services.phones import owner_of_phone
+from api.services.plan_calls import NOT_INCLUDED, Included, include, included_of, settle
 
 SEGMENT_MINUTES = 60
 """A hold is the price of 60 minutes, at most what is available (rule 13)."""
@@ -40,7 +32,8 @@ SEGMENT_MAX = 1_000
 RATE_MAX = Decimal(100)
 CALL_ID_LENGTH_MAX = 80
 CLOCK_SKEW_MAX = timedelta(minutes=10)
-_PAYS = {Product.ADVANCE_CONNECT: LedgerKind.PREPAID, Product.DIRECT_BILL: LedgerKind.UNBILLED}
+_FREE = Decimal(0)
+"""What a minute within a plan costs: it holds nothing, and lasts as long as any call may."""
 
 
 class CallAnswer(NamedTuple):
@@ -94,23 +87,27 @@ async def authorize(ports: Ports, switch_id: UUID, ask: Ask) -> CallAnswer:
         if _service_of(known) not in (None, service_id):
             raise Raced  # Another request for the call named another number, whose balance is not the locked one.
         return await _further(ports, known, balance, ask)
-    seconds = 0
-    if balance is not None and service_id is not None and await _is_open(service_id):
-        seconds = affordable_seconds(ask.rate_per_minute, balance.available, SEGMENT_MINUTES)
+    rate, seconds, included = ask.rate_per_minute, 0, None
+    if balance is not None and service_id is not None:
+        terms = await terms_of(service_id, ask.facility_id)
+        if terms.is_open:
+            included = await include(ports, balance.account_id, terms.plans, rate)
+            rate = _FREE if included else rate
+            seconds = affordable_seconds(rate, balance.available, SEGMENT_MINUTES)
     row_id = uuid7()
     status = CallStatus.IN_PROGRESS if seconds else CallStatus.REFUSED
     inserted = await execute(
         "insert into calls (id, switch_id, call_id, service_account_id, phone, facility_id, status, rate_per_minute,"
-        " segment, seconds_allowed, started_at, ended_at, duration_seconds, cost, recorded_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null)"
+        " segment, seconds_allowed, started_at, ended_at, duration_seconds, cost, recorded_at, subscription_id,"
+        " plan_period_start) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null, $12, $13)"
         " on conflict (switch_id, call_id) do nothing",
         row_id, switch_id, ask.call_id, service_id, phone, ask.facility_id, status.value, ask.rate_per_minute,
-        ask.segment, seconds, now,
+        ask.segment, seconds, now, *(included or NOT_INCLUDED),
     )  # fmt: skip
     if not inserted:
         raise Raced
     if balance is not None and seconds:
-        amount = call_cost_cents(ask.rate_per_minute, seconds)
+        amount = call_cost_cents(rate, seconds)
         balance = await place_hold(balance, HoldKind.CALL, row_id, amount, now=now, expires_at=now + HOLD_LASTS)
         await save(balance, now, UpdateCause.CALL_STARTED)
     return CallAnswer(await _by_id(row_id), seconds, False)
@@ -122,7 +119,7 @@ async def _further(ports: Ports, call: Row, balance: Balance | None, ask: Ask) -
         in_progress = call["status"] == CallStatus.IN_PROGRESS.value
         return CallAnswer(call, call["seconds_allowed"] if in_progress else 0, True)
     row_id, now, seconds = read_uuid(call["id"]), ports.now(), 0
-    rate = Decimal(call["rate_per_minute"])
+    rate = _FREE if included_of(call) else Decimal(call["rate_per_minute"])
     hold = await find_hold(row_id)
     if hold is not None and hold.state is HoldState.PENDING and await _is_open(balance.service_account_id):
         # The whole call's minutes are priced together, since its charge is rounded once.
@@ -163,13 +160,14 @@ async def record(ports: Ports, switch_id: UUID, report: Report) -> CallAnswer:
         return CallAnswer(known, None, True)
     row_id = await _claim_report(switch_id, known, service_id, phone, report, now)
     ended_at = report.started_at + timedelta(seconds=report.duration_seconds)
-    cost = await _charge(balance, row_id, f"call:{switch_id}:{report.call_id}", report, now)
+    source_key = f"call:{switch_id}:{report.call_id}"
+    cost, included = await _charge(ports, balance, row_id, known, source_key, report)
     await execute(
         "update calls set status = 'ENDED', service_account_id = $1, rate_per_minute = $2, started_at = $3,"
         " ended_at = $4, duration_seconds = $5, cost = $6, recorded_at = $7,"
-        " facility_id = coalesce($8, facility_id) where id = $9",
+        " facility_id = coalesce($8, facility_id), subscription_id = $9, plan_period_start = $10 where id = $11",
         service_id, report.rate_per_minute, report.started_at, ended_at, report.duration_seconds, cost, now,
-        report.facility_id, row_id,
+        report.facility_id, *(included or NOT_INCLUDED), row_id,
     )  # fmt: skip
     return CallAnswer(await _by_id(row_id), None, False)
 
@@ -200,38 +198,18 @@ async def _claim_report(
     return row_id
 
 
-async def _charge(balance: Balance, row_id: UUID, source_key: str, report: Report, now: datetime) -> int:
-    """Post a call's charge against a locked balance, end its hold, and return what was charged in cents."""
-    hold = await find_hold(row_id)
-    pending = hold if hold is not None and hold.state is HoldState.PENDING else None
-    cost = call_cost_cents(report.rate_per_minute, report.duration_seconds)
-    charged, lost = charge_split(cost, _room(balance), balance.held, pending.amount if pending else 0)
-    if not await deducts_calls(balance.service_account_id, now):
-        charged, lost = 0, cost
-    if pending is not None:
-        state = HoldState.POSTED if cost else HoldState.VOIDED
-        balance = await end_hold(balance, HoldKind.CALL, pending, state, now)
-    own = (_PAYS[balance.product], str(balance.service_account_id))
-    revenue = (LedgerKind.CALL_REVENUE, OPERATOR)
-    legs = [Leg(own, revenue, charged)] if charged else []
-    legs += [Leg((LedgerKind.BAD_DEBT_EXPENSE, OPERATOR), revenue, lost)] if lost else []
-    entry = None
-    if legs:
-        moved, entry = await post(
-            source_key, legs, now=now, occurred_at=report.started_at, call_id=row_id,
-            balance=balance if charged else None, own=own, kind=TransactionKind.CALL_CHARGE,
-        )  # fmt: skip
-        balance = moved or balance
-    if charged:
-        await save(balance, now, UpdateCause.CALL_CHARGED, entry)
-    elif pending is not None:
-        await save(balance, now, UpdateCause.CALL_RELEASED)
-    return charged
-
-
-def _room(balance: Balance) -> int:
-    """Return what calls may use before holds, in cents: what is there, or what is left of a credit limit."""
-    return balance.credit_limit - balance.posted if balance.product is Product.DIRECT_BILL else balance.posted
+async def _charge(
+    ports: Ports, balance: Balance, row_id: UUID, known: Row | None, source_key: str, report: Report
+) -> tuple[int, Included | None]:
+    """Charge a call unless a plan includes it; return its cost in cents, and the plan."""
+    facility_id = read_uuid(known["facility_id"]) if known and known["facility_id"] else None
+    terms = await terms_of(balance.service_account_id, report.facility_id or facility_id)
+    price = call_cost_cents(report.rate_per_minute, report.duration_seconds)
+    began_at, now = report.started_at, ports.now()
+    included = await settle(ports, balance, known, terms.plans, price, began_at)
+    cost = 0 if included else price
+    deducts = terms.deducts(now)
+    return await charge(balance, row_id, source_key, cost, deducts=deducts, began_at=began_at, now=now), included
 
 
 async def calls_page(service_account_id: UUID, request: PageRequest) -> Page:

@@ -170,10 +170,15 @@ async def _other_products(ports: Ports, account_id: UUID, facility_id: UUID, car
 
 @transactional
 async def _plan(ports: Ports, facility_id: UUID) -> UUID:
-    plan_id = uuid7()
-    await execute(
-        "insert into plans (id, facility_id, product, name_en, name_es, price, unlimited, included_calls)"
-        " values ($1, $2, $3, 'Unlimited video visits', 'Visitas por video sin límite', 2999, $4, null)",
-        plan_id, facility_id, Product.VIDEO_CONNECT.value, True,
-    )  # fmt: skip
-    return plan_id
+    """Insert a plan of visits and one of calls; return the first, to which somebody subscribes."""
+    keys = uuid7(), uuid7()
+    for key, product, names, price, calls_included in (
+        (keys[0], Product.VIDEO_CONNECT, ("Unlimited video visits", "Visitas por video sin límite"), 2999, None),
+        (keys[1], Product.ADVANCE_CONNECT, ("Forty calls a month", "Cuarenta llamadas al mes"), 1999, 40),
+    ):
+        await execute(
+            "insert into plans (id, facility_id, product, name_en, name_es, price, unlimited, included_calls)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            key, facility_id, product.value, *names, price, calls_included is None, calls_included,
+        )  # fmt: skip
+    return keys[0]

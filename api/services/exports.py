@@ -28,7 +28,7 @@ _SECTIONS = {
     " e.posted_at from journal_entries e join balances b on b.id = e.balance_id where b.account_id = $1"
     " and b.product in ('ADVANCE_CONNECT', 'DIRECT_BILL', 'EMESSAGING')",
     "calls": "select id, service_account_id, phone, facility_id, status, rate_per_minute, started_at, ended_at,"
-    f" duration_seconds, cost from calls where service_account_id in {_SERVICES}",
+    f" duration_seconds, cost, subscription_id from calls where service_account_id in {_SERVICES}",
     "payments": "select id, service_account_id, purpose, channel, status, amount, total, created_at, settled_at"
     " from payments where account_id = $1",
     "cards": "select id, brand, last4, expiry_month, expiry_year, added_at, last_used_at, removed_at"

@@ -14,6 +14,7 @@ from api.adapters.database import execute, fetch, fetch_one, read_time, read_uui
 from api.adapters.ports import Ports
 from api.domain.ledger import HoldKind, HoldState, UpdateCause
 from api.services.ledger import Balance, lock_balance, save
+from api.services.plan_calls import release
 
 EXPIRED_AT_ONCE = 100
 
@@ -97,6 +98,9 @@ async def _expire(ports: Ports, service_account_id: UUID, subject: UUID) -> None
     assert balance is not None, "a hold belongs to a balance"
     if hold is None or hold.state is not HoldState.PENDING or hold.expires_at is None or hold.expires_at > now:
         return
+    if hold.amount == 0:
+        # A call within a plan holds no money, but one of the plan's calls.
+        await release(ports, balance.account_id, subject)
     balance = await end_hold(balance, HoldKind.CALL, hold, HoldState.EXPIRED, now)
     await save(balance, now, UpdateCause.CALL_RELEASED)
 
