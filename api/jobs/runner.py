@@ -40,6 +40,8 @@ from api.services import (
     text_pays,
     top_up_charges,
     top_up_outcomes,
+    video_sessions,
+    video_work,
 )
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
@@ -67,6 +69,9 @@ JOBS: Mapping[str, Job] = {
     month_ends.ALL_KIND: month_ends.fan_out,
     month_ends.ONE_KIND: month_ends.end_month,
     invoices.WORK_KIND: invoices.follow_invoice,
+    video_sessions.REMINDER_WORK: video_work.remind,
+    video_sessions.END_WORK: video_work.end_unreported,
+    video_sessions.PAYMENT_WORK: video_work.end_payment,
 }
 FAILURES_MAX: Mapping[str, int] = {
     charges.WORK_KIND: 24 * 14,
@@ -75,6 +80,7 @@ FAILURES_MAX: Mapping[str, int] = {
     ledger.LOW_BALANCE: 1_000_000,
     top_up_outcomes.AUTO_PAY_WORK: 1_000_000,
     inactivity_plans.WORK_KIND: 1_000_000,
+    video_sessions.PAYMENT_WORK: 24 * 14,
 }
 """The processor is asked hourly for two weeks: money is not given up after an outage. Looking at a low balance, or at
 what was not used, never ends: a row that has failed would keep new work of its key from falling due."""

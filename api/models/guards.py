@@ -71,6 +71,9 @@ UNIQUE = {
     "activeness_one_per_service": "activeness (service_account_id)",
     "plan_subscriptions_one_live": "plan_subscriptions (live_key)",
     "plan_subscriptions_one_per_payment": "plan_subscriptions (payment_id)",
+    "visiting_hours_unique": "visiting_hours (facility_id, weekday, opens)",
+    "video_prices_unique": "video_prices (facility_id, duration_minutes, effective_from)",
+    "video_sessions_one_per_payment": "video_sessions (payment_id)",
     "notification_preferences_unique": "notification_preferences (account_id, topic)",
 }
 """Columns that are unique together, and relations of one to one, which a rebuilt table on SQLite loses as well.
@@ -126,6 +129,9 @@ INDEXES = {
     "held_funds_by_state": "held_funds (state, id)",
     "plans_by_facility": "plans (facility_id)",
     "plan_subscriptions_by_account": "plan_subscriptions (account_id, id)",
+    "video_sessions_by_service": "video_sessions (service_account_id, scheduled_for, id)",
+    "video_sessions_by_account": "video_sessions (account_id, scheduled_for)",
+    "video_sessions_by_person": "video_sessions (person_id, scheduled_for)",
     "outbox_events_unpublished": "outbox_events (published_at, created_at)",
     "password_resets_by_expiry": "password_resets (expires_at)",
     "recovery_codes_by_owner": "recovery_codes (owner)",

@@ -21,6 +21,7 @@ from api.resolvers.sign_ups import SignUpsMutations
 from api.resolvers.staff import StaffQueries
 from api.resolvers.subscriptions import SubscriptionsMutations
 from api.resolvers.top_ups import TopUpsMutations
+from api.resolvers.video_sessions import VideoSessionsMutations
 from api.schema.products import PRODUCTS
 
 QUERIES = (
@@ -44,6 +45,7 @@ MUTATIONS = (
     InactivityMutations,
     PaymentsMutations,
     SubscriptionsMutations,
+    VideoSessionsMutations,
     TopUpsMutations,
     ClosuresMutations,
     InvoicesMutations,
