@@ -217,7 +217,6 @@ async def test_visits_may_follow_each_other_without_a_gap(service: Service) -> N
     assert list(map(codes, answers)) == [[], []]
 
 
-@pytest.mark.row("M9")
 async def test_of_many_who_want_one_time_at_once_one_gets_it(service: Service) -> None:
     ann = await planned(service)
     others = [await beside(service, ann, f"b{n}@mail.test") for n in range(4)]
