@@ -131,6 +131,7 @@ INDEXES = {
     "plan_subscriptions_by_account": "plan_subscriptions (account_id, id)",
     "video_sessions_by_service": "video_sessions (service_account_id, scheduled_for, id)",
     "video_sessions_by_account": "video_sessions (account_id, scheduled_for)",
+    "video_sessions_by_facility": "video_sessions (facility_id, scheduled_for, id)",
     "video_sessions_by_person": "video_sessions (person_id, scheduled_for)",
     "outbox_events_unpublished": "outbox_events (published_at, created_at)",
     "password_resets_by_expiry": "password_resets (expires_at)",

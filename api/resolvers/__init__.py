@@ -21,7 +21,7 @@ from api.resolvers.sign_ups import SignUpsMutations
 from api.resolvers.staff import StaffQueries
 from api.resolvers.subscriptions import SubscriptionsMutations
 from api.resolvers.top_ups import TopUpsMutations
-from api.resolvers.video_sessions import VideoSessionsMutations
+from api.resolvers.video_sessions import VideoSessionsMutations, VideoSessionsQueries
 from api.schema.products import PRODUCTS
 
 QUERIES = (
@@ -29,6 +29,7 @@ QUERIES = (
     AccountsQueries,
     PaymentsQueries,
     FacilitiesQueries,
+    VideoSessionsQueries,
     InvoicesQueries,
     ClosuresQueries,
     InactivityQueries,

@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import strawberry
 
 from api.domain.ids import NodeKind
 from api.domain.video_sessions import VideoSessionOutcome
-from api.resolvers.fields import HOLDER, SWITCH, mutation
+from api.resolvers.fields import HOLDER, SWITCH, mutation, query
 from api.resolvers.inputs import key_in, key_or_nobodys
 from api.schema.errors import user_errors
+from api.schema.pages import After, Before, First, Last, page_request
 from api.schema.payments import Payment
 from api.schema.scalars import Info
-from api.schema.video_sessions import ScheduleVideoSessionInput, VideoSession, VideoSessionPayload
+from api.schema.video_sessions import (
+    ScheduleVideoSessionInput,
+    VideoSession,
+    VideoSessionConnection,
+    VideoSessionPayload,
+)
 from api.services.video_places import Wish
 from api.services.video_scheduling import Request, schedule
-from api.services.video_sessions import cancel_session, record_outcome
+from api.services.video_sessions import cancel_session, record_outcome, schedule_of_day
 
 SessionId = Annotated[strawberry.ID, strawberry.argument(description="The visit.")]
+
+
+@strawberry.type
+class VideoSessionsQueries:
+    """Queries of video visits."""
+
+    @query(
+        "The visits of a day at a facility, the earliest first, for the system that holds them; cancelled and void "
+        "ones too, so that it sees them go. Empty where there is no such facility.",
+        roles=SWITCH,
+    )
+    async def video_schedule(
+        self,
+        facility_id: Annotated[strawberry.ID, strawberry.argument(description="The facility.")],
+        day: Annotated[date, strawberry.argument(description="By the facility's calendar.")],
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> VideoSessionConnection:
+        key = key_or_nobodys(facility_id, NodeKind.FACILITY)
+        assert key is not None, "an id was given"
+        return VideoSessionConnection.of(await schedule_of_day(key, day, page_request(first, after, last, before)))
 
 
 @strawberry.type
@@ -72,8 +102,8 @@ class VideoSessionsMutations:
         return VideoSessionPayload(session=VideoSession.of(row), cancelled=True)
 
     @mutation(
-        "Reports what became of a visit, once it has begun. A repeat changes nothing; a visit that nobody reports for "
-        "an hour after its end counts as missed, until it is reported as held after all.",
+        "Reports what became of a visit, once it has begun. A repeat changes nothing; a visit that nobody has reported "
+        "some time after its end counts as missed, until it is reported as held after all.",
         payload=VideoSessionPayload,
         roles=SWITCH,
     )

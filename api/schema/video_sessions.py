@@ -71,7 +71,7 @@ class VideoSessionEdge:
     node: VideoSession = strawberry.field(description="The visit.")
 
 
-@strawberry.type(description="Video visits, the latest first.")
+@strawberry.type(description="Video visits, in the order of the list that they are of.")
 class VideoSessionConnection:
     edges: list[VideoSessionEdge] = strawberry.field(description="Those on this page.")
     page_info: PageInfo = strawberry.field(description="Where the page stands.")

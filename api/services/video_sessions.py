@@ -6,11 +6,12 @@ Scheduling is in `video_scheduling`. Whoever locks more than a visit locks the a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from api.adapters.database import Row, execute, fetch, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
+from api.domain.days import CENTRAL, start_of
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.payments import PaymentPurpose, PaymentStatus
 from api.domain.service_accounts import ServiceStatus
@@ -24,7 +25,7 @@ from api.domain.video_sessions import (
     video_session_terms,
 )
 from api.services import due_work
-from api.services.pages import Page, PageRequest, newest_first
+from api.services.pages import Page, PageRequest, in_order, newest_first
 from api.services.spending import lock_spending
 from api.services.video_mails import mail_holder
 
@@ -67,6 +68,19 @@ async def sessions_page(
     query = f"{SESSIONS} and t.service_account_id = $1 and t.status in ({places})"
     key = [("t.scheduled_for", datetime), ("t.id", UUID)]
     return await newest_first(query, [service_account_id, *wanted], key, request)
+
+
+async def schedule_of_day(facility_id: UUID, day: date, request: PageRequest) -> Page:
+    """Return the visits that begin on a day at a facility, by its calendar, the earliest first; however they stand."""
+    facility = await fetch_one("select time_zone from facilities where id = $1", facility_id)
+    zone = facility["time_zone"] if facility else CENTRAL
+    try:
+        begins, ends = start_of(day, zone), start_of(day + timedelta(days=1), zone)
+    except OverflowError:
+        raise Refused(Fault(ErrorCode.INVALID, "errors.invalid", ("day",))) from None
+    query = f"{SESSIONS} and t.facility_id = $1 and t.scheduled_for >= $2 and t.scheduled_for < $3"
+    key = [("t.scheduled_for", datetime), ("t.id", UUID)]
+    return await in_order(query, [facility_id, begins, ends], key, request)
 
 
 async def sessions_to_void(service_ids: Sequence[UUID], now: datetime) -> Sequence[Row]:

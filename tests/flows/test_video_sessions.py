@@ -20,6 +20,7 @@ from tests.flows.getting_in import codes
 from tests.flows.money import count
 from tests.flows.paying import person, place, plan
 from tests.flows.visits import (
+    DAY_OF,
     Scene,
     anew,
     at,
@@ -396,6 +397,29 @@ async def test_the_system_that_holds_visits_reports_them_once_they_have_begun(se
     assert answers[0]["session"]["coveredBy"] is None
     shown = {edge["node"]["id"]: edge["node"]["status"] for edge in (await sessions(service, await anew(ann)))["edges"]}
     assert shown == {held: "COMPLETED", missed: "MISSED", cancelled: "CANCELLED"}
+
+
+async def test_the_system_that_holds_visits_sees_those_of_a_facilitys_day(service: Service) -> None:
+    ann, switch = await planned(service), await factories.switch_key(service)
+    late, early, gone = [await booked(service, ann, at(service, days=2, hour=hour)) for hour in (20, 9, 15)]
+    await booked(service, ann, at(service, days=3))
+    await cancel(service, ann, gone)
+    day = datetime.fromisoformat(at(service, days=2)).date().isoformat()
+
+    data = await service.ask(DAY_OF, {"where": ann.where.id, "day": day}, token=switch)
+    none = await service.ask(DAY_OF, {"where": (await place("Other")).id, "day": day}, token=switch)
+    last = await service.run(DAY_OF, {"where": ann.where.id, "day": "9999-12-31"}, token=switch)
+
+    found = [edge["node"] for edge in data["videoSchedule"]["edges"]]
+    assert [(each["id"], each["status"]) for each in found] == [
+        (early, "SCHEDULED"),
+        (gone, "CANCELLED"),
+        (late, "SCHEDULED"),
+    ]
+    assert {each["coveredBy"] and each["coveredBy"]["id"] for each in found} == {None}
+    assert none["videoSchedule"]["edges"] == []
+    assert last.errors
+    assert last.errors[0].extensions == {"code": "BAD_REQUEST"}
 
 
 async def test_what_nobody_reports_was_missed_until_it_is_reported_as_held(service: Service) -> None:

@@ -28,6 +28,8 @@ CANCEL = f"""mutation($id: ID!) {{ cancelVideoSession(sessionId: $id) {{
 RECORD = f"""mutation($id: ID!, $outcome: VideoSessionOutcome!) {{
   recordVideoSession(sessionId: $id, outcome: $outcome) {{
   session {{ {SESSION} }} {ERRORS} }} }}"""
+DAY_OF = """query($where: ID!, $day: Date!) { videoSchedule(facilityId: $where, day: $day) {
+  edges { node { id status visitor { displayName } coveredBy { id } } } } }"""
 SESSIONS = """query($first: Int, $after: String, $last: Int, $before: String, $statuses: [VideoSessionStatus!]) {
   me { serviceAccounts { ... on VideoConnectAccount {
   sessions(first: $first, after: $after, last: $last, before: $before, statuses: $statuses) {
