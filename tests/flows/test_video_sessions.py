@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import execute, fetch
+from api.adapters.database import execute, fetch, read_uuid
 from api.domain.ids import NodeKind, global_id
 from api.domain.service_accounts import Product
 from api.domain.video_sessions import video_session_terms
+from api.services import demo
 from tests import factories
 from tests.flows.closing import pass_time
 from tests.flows.conftest import Service
 from tests.flows.getting_in import codes
 from tests.flows.money import count
-from tests.flows.paying import person, place, plan
+from tests.flows.paying import Place, opened, person, place, plan
 from tests.flows.visits import (
     DAY_OF,
     Scene,
@@ -30,6 +31,7 @@ from tests.flows.visits import (
     hours,
     iso,
     kept,
+    quoted,
     record,
     scene,
     schedule,
@@ -94,6 +96,26 @@ async def test_what_a_facility_offers_can_be_read_before(service: Service) -> No
         {"durationMinutes": 60, "price": None},
     ]
     assert offer["daysAheadMax"] == video_session_terms().ahead_max.days
+
+
+async def test_in_the_sandbox_the_demo_facilities_hold_visits(service: Service) -> None:
+    await demo.fill_empty_database(service.ports, service.passwords)
+    ann = await factories.holder(service)
+    (texas,) = await fetch("select id, time_zone from facilities where code = 'demo-tx'")
+    where = Place(read_uuid(texas["id"]))
+    found = await service.ask(
+        """query($where: ID!) { findIncarceratedPerson(facilityId: $where, number: "tx 77031", lastName: "ONeil") {
+        id } }""",
+        {"where": where.id},
+        token=ann.token,
+    )
+    visit = Scene(ann, where, found["findIncarceratedPerson"]["id"], await opened(ann, Product.VIDEO_CONNECT))
+
+    payload = await schedule(
+        service, visit, at(service), quoteId=await quoted(service, visit), paymentMethodId=await ann.card()
+    )
+
+    assert (payload["errors"], payload["session"]["status"]) == ([], "SCHEDULED")
 
 
 async def test_when_a_visit_cannot_be_held_the_fault_names_what_is_wrong(service: Service) -> None:
