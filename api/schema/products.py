@@ -18,11 +18,11 @@ from api.schema.payments import PaymentConnection
 from api.schema.plans import PlanSubscription
 from api.schema.scalars import Info, Money
 from api.schema.service_accounts import AdvanceConnectAccount, ServiceAccount
-from api.schema.video_sessions import VideoSessionConnection
+from api.schema.video_sessions import OwedVideoSession, VideoSessionConnection
 from api.services.incarcerated_people import person_of
 from api.services.payments import deposits_page
 from api.services.plans import subscriptions_of
-from api.services.video_sessions import sessions_page
+from api.services.video_sessions import owed_sessions, sessions_page
 
 
 @strawberry.type(
@@ -75,6 +75,12 @@ class VideoConnectAccount(ServiceAccount):
     ) -> VideoSessionConnection:
         page = await sessions_page(self.key, statuses, page_request(first, after, last, before))
         return VideoSessionConnection.of(page)
+
+    @strawberry.field(
+        description="Visits that were paid for when their time was gone; schedule others like them without a quote."
+    )
+    async def owed_sessions(self) -> list[OwedVideoSession]:
+        return [OwedVideoSession.of(row) for row in await owed_sessions(self.key)]
 
     @strawberry.field(description="Subscriptions to plans of video visits, newest first; at most a hundred.")
     async def subscriptions(self, info: Info) -> list[PlanSubscription]:

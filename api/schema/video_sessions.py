@@ -86,6 +86,16 @@ class VideoSessionConnection:
         return VideoSessionConnection(edges=edges, page_info=page_info(page, cursors))
 
 
+@strawberry.type(description="A visit that was paid for when its time was gone; the next one like it costs nothing.")
+class OwedVideoSession:
+    facility: Facility = strawberry.field(description="Where it is owed.")
+    duration_minutes: int = strawberry.field(description="How long it lasts.")
+
+    @staticmethod
+    def of(row: Row) -> OwedVideoSession:
+        return OwedVideoSession(facility=Facility.of(row, "f_"), duration_minutes=row["duration_minutes"])
+
+
 @strawberry.type(description="The visit as it now is.")
 class VideoSessionPayload(Payload):
     session: VideoSession | None = strawberry.field(

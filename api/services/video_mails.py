@@ -9,7 +9,11 @@ from api.adapters.database import Row, fetch_one, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.domain.accounts import AccountStatus
 from api.domain.notifications import NotificationTopic
+from api.services.mails import queue_mail
 from api.services.notifications import notify
+
+OWED = "owed"
+"""Told by mail in any case: it is money that the holder has given."""
 
 
 async def mail_holder(ports: Ports, session: Row, what: str) -> None:
@@ -26,19 +30,17 @@ async def mail_holder(ports: Ports, session: Row, what: str) -> None:
         read_uuid(session["facility_id"]), read_uuid(session["person_id"]),
     )  # fmt: skip
     assert place is not None, "facilities and people are never deleted"
-    await notify(
-        ports,
-        account,
-        NotificationTopic.VIDEO_SESSION,
-        f"video_sessions.{what}",
-        key=f"video-{what}-{read_uuid(session['id'])}",
-        params={
-            "person": f"{place['first_name']} {place['last_name']}",
-            "facility": place["name"],
-            "at": local_time(read_time(session["scheduled_for"]), place["time_zone"]),
-            "minutes": str(session["duration_minutes"]),
-        },
-    )
+    template, key = f"video_sessions.{what}", f"video-{what}-{read_uuid(session['id'])}"
+    params = {
+        "person": f"{place['first_name']} {place['last_name']}",
+        "facility": place["name"],
+        "at": local_time(read_time(session["scheduled_for"]), place["time_zone"]),
+        "minutes": str(session["duration_minutes"]),
+    }
+    if what == OWED:
+        await queue_mail(ports, template, to=account["email"], locale=account["locale"], key=key, params=params)
+    else:
+        await notify(ports, account, NotificationTopic.VIDEO_SESSION, template, key=key, params=params)
 
 
 def local_time(at: datetime, zone: str) -> str:

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from api.adapters.database import Row, fetch_one, read_json
+from api.adapters.database import Row, fetch_one, read_json, read_uuid
 from api.domain.days import day_of
 from api.domain.faults import ErrorCode, Fault
 from api.domain.service_accounts import Product
-from api.domain.video_sessions import TAKES_TIME, clock_time, hours_of_day, is_open, video_session_terms
+from api.domain.video_sessions import TAKES_TIME, PlaceStatus, clock_time, hours_of_day, is_open, video_session_terms
 from api.services.video_mails import local_time
 from api.services.video_offers import find_facility, is_length, offer_at
-from api.services.video_sessions import lock_person, overlaps
+from api.services.video_sessions import lock_person, overlapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,22 @@ async def _time_faults(account_id: UUID, wish: Wish, facility: Row, now: datetim
             return [Fault(ErrorCode.INVALID, "video_sessions.closed_that_day", path)]
         params = {"hours": ", ".join(f"{clock_time(a)}–{clock_time(b)}" for a, b in hours), "zone": zone}
         return [Fault(ErrorCode.INVALID, "video_sessions.outside_hours", path, params)]
-    is_person_taken, is_own_taken = await overlaps(account_id, wish.person_id, wish.begins, wish.ends)
-    if is_own_taken:
-        facts = {"current_state": "SCHEDULED", "allowed_actions": ("cancelVideoSession",)}
-        return [Fault(ErrorCode.INVALID_STATE, "video_sessions.own_overlap", path, facts=facts)]
-    if is_person_taken:
-        return [Fault(ErrorCode.UNAVAILABLE, "video_sessions.time_taken", path)]
+    taken = await overlapping(account_id, wish.person_id, wish.begins, wish.ends)
+    if taken:
+        return [_taken_fault([row["status"] for row in taken if read_uuid(row["account_id"]) == account_id])]
     return await _too_many(account_id, now)
+
+
+def _taken_fault(own: list[str]) -> Fault:
+    """Return why a time is not free: by visits of the account that stand so, or else by somebody's."""
+    path = ("input", "scheduledFor")
+    if not own:
+        return Fault(ErrorCode.UNAVAILABLE, "video_sessions.time_taken", path)
+    if PlaceStatus.SCHEDULED.value in own:
+        facts = {"current_state": PlaceStatus.SCHEDULED.value, "allowed_actions": ("cancelVideoSession",)}
+        return Fault(ErrorCode.INVALID_STATE, "video_sessions.own_overlap", path, facts=facts)
+    facts = {"current_state": PlaceStatus.AWAITING_PAYMENT.value, "allowed_actions": ()}
+    return Fault(ErrorCode.INVALID_STATE, "video_sessions.being_paid", path, facts=facts)
 
 
 async def _too_many(account_id: UUID, now: datetime) -> list[Fault]:

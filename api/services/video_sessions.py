@@ -27,7 +27,7 @@ from api.domain.video_sessions import (
 from api.services import due_work
 from api.services.pages import Page, PageRequest, in_order, newest_first
 from api.services.spending import lock_spending
-from api.services.video_mails import mail_holder
+from api.services.video_mails import OWED, mail_holder
 
 REMINDER_WORK = "video_reminder"
 END_WORK = "video_end"
@@ -68,6 +68,15 @@ async def sessions_page(
     query = f"{SESSIONS} and t.service_account_id = $1 and t.status in ({places})"
     key = [("t.scheduled_for", datetime), ("t.id", UUID)]
     return await newest_first(query, [service_account_id, *wanted], key, request)
+
+
+async def owed_sessions(service_account_id: UUID) -> Sequence[Row]:
+    """Return the visits that were paid for when their time was gone, and that no other has made up for; at most 100."""
+    return await fetch(
+        SESSIONS.partition(" where ")[0]
+        + " where t.service_account_id = $1 and t.status = 'OWED' order by t.id limit 100",
+        service_account_id,
+    )
 
 
 async def schedule_of_day(facility_id: UUID, day: date, request: PageRequest) -> Page:
@@ -136,15 +145,13 @@ async def expect(session: Row, now: datetime) -> None:
     await due_work.enqueue(END_WORK, key, read_time(session["ends_at"]) + terms.report_within)
 
 
-async def overlaps(account_id: UUID, person_id: UUID, begins: datetime, ends: datetime) -> tuple[bool, bool]:
-    """Tell whether the time is taken: for the person, and by another visit of the account. Both are locked."""
-    rows = await fetch(
-        "select account_id, person_id from video_sessions where (person_id = $1 or account_id = $2)"
+async def overlapping(account_id: UUID, person_id: UUID, begins: datetime, ends: datetime) -> Sequence[Row]:
+    """Return the visits of the account, and those to the person, that take some of a time. Both are locked."""
+    return await fetch(
+        "select account_id, status from video_sessions where (person_id = $1 or account_id = $2)"
         f" and status in ({_listed([s.value for s in TAKES_TIME])}) and scheduled_for < $3 and ends_at > $4 limit 100",
         person_id, account_id, ends, begins,
     )  # fmt: skip
-    is_person_taken = any(read_uuid(row["person_id"]) == person_id for row in rows)
-    return is_person_taken, any(read_uuid(row["account_id"]) == account_id for row in rows)
 
 
 async def lock_person(person_id: UUID, facility_id: UUID) -> bool:
@@ -176,7 +183,7 @@ async def after_payment(ports: Ports, payment: Row) -> None:
         await mail_holder(ports, row, "scheduled")
     else:
         await move(row, PlaceStatus.OWED, now)
-        await mail_holder(ports, row, "owed")
+        await mail_holder(ports, row, OWED)
 
 
 async def _is_service_open(session: Row) -> bool:
@@ -193,7 +200,7 @@ async def _has_time(session: Row, now: datetime) -> bool:
     person_id = read_uuid(session["person_id"])
     if not await lock_person(person_id, read_uuid(session["facility_id"])):
         return False
-    return not any(await overlaps(read_uuid(session["account_id"]), person_id, begins, read_time(session["ends_at"])))
+    return not await overlapping(read_uuid(session["account_id"]), person_id, begins, read_time(session["ends_at"]))
 
 
 @transactional

@@ -35,6 +35,8 @@ from tests.flows.visits import (
 )
 
 pytestmark = pytest.mark.rule("28")
+OWED = """{ me { serviceAccounts { ... on VideoConnectAccount {
+  owedSessions { durationMinutes facility { id } } } } } }"""
 
 
 async def by_card(
@@ -209,6 +211,7 @@ async def test_while_the_bank_asks_the_time_is_kept_and_the_visit_comes_with_the
 
     waiting = await by_card(service, ann, at(service), "key", card="tok_3ds")
     taken = await by_card(service, ben, at(service))
+    impatient = await by_card(service, ann, at(service))
     seen = await service.ask(
         "query($id: ID!) { node(id: $id) { id } }",
         {"id": global_id(NodeKind.VIDEO_SESSION, (await kept())[0])},
@@ -223,6 +226,8 @@ async def test_while_the_bank_asks_the_time_is_kept_and_the_visit_comes_with_the
     assert waiting["payment"]["actionUrl"]
     assert seen["node"] is None
     assert wrong(taken) == [("UNAVAILABLE", "scheduledFor")]
+    assert wrong(impatient) == [("INVALID_STATE", "scheduledFor")]
+    assert "being paid for" in impatient["errors"][0]["message"]
     assert len(await kept("SCHEDULED")) == 1
     await pass_time(service, timedelta(hours=1))
     assert len(await kept("SCHEDULED")) == 1
@@ -273,11 +278,16 @@ async def test_a_visit_whose_payment_came_too_late_is_owed_and_the_next_like_it_
     ann = await scene(service)
     ben = await beside(service, ann)
     processor = service.ports.processor
+    await service.ask(
+        "mutation { setNotificationPreference(topic: VIDEO_SESSION, channels: []) { errors { code } } }",
+        token=ann.holder.token,
+    )
     given = {"quoteId": await quoted(service, ann), "paymentMethodId": await ann.holder.card()}
     service.ports.processor = Taken(service, ben, at(service))
 
     late = await schedule(service, ann, at(service), "late", **given)
     service.ports.processor = processor
+    owed = await service.ask(OWED, token=ann.holder.token)
     charged = await by_card(service, ann, at(service, days=3))
     longer = await schedule(service, ann, at(service, days=3), durationMinutes=60)
     free = await schedule(service, ann, at(service, days=3), "free")
@@ -285,6 +295,10 @@ async def test_a_visit_whose_payment_came_too_late_is_owed_and_the_next_like_it_
     next_one = await schedule(service, ann, at(service, days=4))
 
     assert (late["payment"]["status"], late["session"]) == ("SUCCEEDED", None)
+    assert owed["me"]["serviceAccounts"] == [
+        {"owedSessions": [{"durationMinutes": 20, "facility": {"id": ann.where.id}}]}
+    ]
+    assert (await service.ask(OWED, token=ann.holder.token))["me"]["serviceAccounts"] == [{"owedSessions": []}]
     assert wrong(charged) == [("INVALID", "quoteId")]
     assert wrong(longer) == [("REQUIRED", "quoteId")]
     assert (free["errors"], free["session"]["status"], free["payment"]) == ([], "SCHEDULED", None)
