@@ -23,6 +23,7 @@ from api.services.facilities import plans_at
 from api.services.ids import find_all
 from api.services.ledger import Balance
 from api.services.refund_reads import timelines_of
+from api.services.video_offers import Offer, offers_at
 
 
 class RequestRefused(GraphQLError):
@@ -85,6 +86,7 @@ class Context:
     _loaders: dict[NodeKind, DataLoader[UUID, Row | None]] = field(init=False, default_factory=dict)
     _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
     _plans: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
+    _offers: DataLoader[UUID, Offer] | None = field(init=False, default=None)
     _timelines: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -118,6 +120,17 @@ class Context:
         if self._plans is None:
             self._plans = DataLoader(load_fn=_plans_by_facility, cache=False)
         return await self._plans.load(facility_id)
+
+    async def offer_at(self, facility_id: UUID) -> Offer:
+        """Return what a facility offers of visits; of many asked for at once all take two statements."""
+        if self._offers is None:
+            now = self.ports.now()
+
+            async def load(keys: list[UUID]) -> list[Offer]:
+                return await offers_at(keys, now)
+
+            self._offers = DataLoader(load_fn=load, cache=False)
+        return await self._offers.load(facility_id)
 
     async def timeline_of(self, refund_id: UUID) -> list[Row]:
         """Return the lines of a refund that was found before; many asked for at once take one statement."""

@@ -32,6 +32,7 @@ class NodeKind(IntEnum):
     HELD_FUNDS = 20
     CLOSURE = 18
     DUE_WORK = 40
+    VIDEO_SESSION = 22
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

@@ -22,6 +22,7 @@ class NotificationTopic(Enum):
     SECURITY = "SECURITY"
     TICKET = "TICKET"
     STATEMENT = "STATEMENT"
+    VIDEO_SESSION = "VIDEO_SESSION"
     MARKETING = "MARKETING"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from uuid import UUID
 
 RETURN_URL_LENGTH_MAX = 500
 _MISREAD = re.compile(r"[\\\s]|/(\.|%2e){1,2}(/|\?|#|$)", re.IGNORECASE)
@@ -110,3 +111,16 @@ def may_return_to(url: str, allowed: Iterable[str]) -> bool:
     if len(url) > RETURN_URL_LENGTH_MAX or not url.isascii() or not url.isprintable() or _MISREAD.search(url):
         return False
     return any(url == place or url.startswith((place.rstrip("/") + "/", place + "?")) for place in allowed)
+
+
+def payment_key(key: str) -> UUID:
+    """Return the payment that a key at the processor stands for."""
+    return UUID(key)
+
+
+def payment_of_key(key: str) -> UUID | None:
+    """Return what a key at the processor stands for; None for one that cannot be ours."""
+    try:
+        return UUID(key)
+    except ValueError:
+        return None

@@ -43,6 +43,8 @@ from api.services import (
     text_pays,
     top_up_charges,
     top_up_outcomes,
+    video_sessions,
+    video_work,
 )
 
 Job = Callable[[Ports, due_work.Claim], Awaitable[None]]
@@ -72,6 +74,9 @@ JOBS: Mapping[str, Job] = {
     invoices.WORK_KIND: invoices.follow_invoice,
     subscription_states.RENEWAL_WORK: renewals.look,
     plan_prices.WORK_KIND: plan_prices.follow_price,
+    video_sessions.REMINDER_WORK: video_work.remind,
+    video_sessions.END_WORK: video_work.end_unreported,
+    video_sessions.PAYMENT_WORK: video_work.end_payment,
 }
 FAILURES_MAX: Mapping[str, int] = dict.fromkeys(
     (
@@ -84,6 +89,7 @@ FAILURES_MAX: Mapping[str, int] = dict.fromkeys(
         month_ends.ALL_KIND,
         subscription_states.RENEWAL_WORK,
         plan_prices.WORK_KIND,
+        video_sessions.PAYMENT_WORK,
     ),
     24 * 14,
 )

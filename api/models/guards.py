@@ -74,6 +74,9 @@ UNIQUE = {
     "plan_subscriptions_one_per_payment": "plan_subscriptions (payment_id)",
     "plan_prices_unique": "plan_prices (plan_id, effective_from)",
     "price_notices_unique": "price_notices (subscription_id, plan_price_id)",
+    "visiting_hours_unique": "visiting_hours (facility_id, weekday, opens)",
+    "video_prices_unique": "video_prices (facility_id, duration_minutes, effective_from)",
+    "video_sessions_one_per_payment": "video_sessions (payment_id)",
     "notification_preferences_unique": "notification_preferences (account_id, topic)",
 }
 """Columns that are unique together, and relations of one to one, which a rebuilt table on SQLite loses as well.
@@ -132,6 +135,10 @@ INDEXES = {
     "plan_subscriptions_by_plan": "plan_subscriptions (plan_id, id)",
     "plan_subscriptions_by_method": "plan_subscriptions (payment_method_id)",
     "payments_by_subscription": "payments (subscription_id)",
+    "video_sessions_by_service": "video_sessions (service_account_id, scheduled_for, id)",
+    "video_sessions_by_account": "video_sessions (account_id, scheduled_for)",
+    "video_sessions_by_facility": "video_sessions (facility_id, scheduled_for, id)",
+    "video_sessions_by_person": "video_sessions (person_id, scheduled_for)",
     "outbox_events_unpublished": "outbox_events (published_at, created_at)",
     "password_resets_by_expiry": "password_resets (expires_at)",
     "recovery_codes_by_owner": "recovery_codes (owner)",

@@ -46,6 +46,8 @@ class Quote(Row):
     )
     plan_id = fields.UUIDField(null=True)
     invoice_id = fields.UUIDField(null=True)
+    facility_id = fields.UUIDField(null=True)
+    duration_minutes = fields.SmallIntField(null=True)
     stamps = fields.IntField(null=True)
     lines: fields.Field[list[object]] = fields.JSONField()
     amount = fields.BigIntField()

@@ -22,6 +22,7 @@ from api.resolvers.sign_ups import SignUpsMutations
 from api.resolvers.staff import StaffQueries
 from api.resolvers.subscriptions import SubscriptionsMutations, SubscriptionsSubscriptions
 from api.resolvers.top_ups import TopUpsMutations
+from api.resolvers.video_sessions import VideoSessionsMutations, VideoSessionsQueries
 from api.schema.products import PRODUCTS
 
 QUERIES = (
@@ -29,6 +30,7 @@ QUERIES = (
     AccountsQueries,
     PaymentsQueries,
     FacilitiesQueries,
+    VideoSessionsQueries,
     InvoicesQueries,
     ClosuresQueries,
     InactivityQueries,
@@ -45,6 +47,7 @@ MUTATIONS = (
     InactivityMutations,
     PaymentsMutations,
     SubscriptionsMutations,
+    VideoSessionsMutations,
     TopUpsMutations,
     ClosuresMutations,
     InvoicesMutations,

@@ -29,6 +29,7 @@ from api.schema.scalars import Info, Node
 from api.schema.service_accounts import AccountPhone, service_account_of
 from api.schema.statements import Statement
 from api.schema.transactions import Transaction
+from api.schema.video_sessions import VideoSession
 from api.services import ledger
 
 NODES_MAX = 100
@@ -59,6 +60,7 @@ _NODES: dict[NodeKind, Callable[[Context, Row], Node]] = {
     NodeKind.CLOSURE: lambda context, row: Closure.of(row),
     NodeKind.PLAN: lambda context, row: Plan.of(row),
     NodeKind.INCARCERATED_PERSON: lambda context, row: IncarceratedPerson.of(row),
+    NodeKind.VIDEO_SESSION: lambda context, row: VideoSession.of(row),
     NodeKind.SUBSCRIPTION: lambda context, row: PlanSubscription.of(row, context.ports.now()),
 }
 

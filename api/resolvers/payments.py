@@ -38,7 +38,12 @@ class PaymentsQueries:
     async def payment_by_idempotency_key(
         self,
         info: Info,
-        key: Annotated[str, strawberry.argument(description="The key that `pay` or `subscribe` was called with.")],
+        key: Annotated[
+            str,
+            strawberry.argument(
+                description="The key that `pay`, `subscribe` or `scheduleVideoSession` was called with."
+            ),
+        ],
     ) -> Payment | None:
         row = await payments.payment_by_key(info.context.ports, info.context.holder(), key)
         return Payment.of(row) if row else None
@@ -122,13 +127,16 @@ class PaymentsMutations:
             invoice_id=key_or_nobodys(input.invoice_id, NodeKind.INVOICE),
             plan_id=key_or_nobodys(input.plan_id, NodeKind.PLAN),
             stamps=input.stamps,
+            facility_id=key_or_nobodys(input.facility_id, NodeKind.FACILITY),
+            duration_minutes=input.duration_minutes,
         )
         return PaymentQuotePayload(quote=PaymentQuote.of(quoted.row, quoted.balance_after, quoted.estimated_minutes))
 
     @mutation(
         "Pays exactly the quote, once. A repeat with the same key gives the payment as it stands; when the outcome is "
         "not known yet the payment is PROCESSING and nothing is charged a second time. A payment of the same invoice "
-        "that has waited for 3-D Secure for ten minutes is ended first. Plans are paid by `subscribe`.",
+        "that has waited for 3-D Secure for ten minutes is ended first. Plans are paid by `subscribe`, visits by "
+        "`scheduleVideoSession`.",
         payload=PaymentPayload,
         roles=HOLDER,
     )

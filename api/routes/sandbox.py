@@ -18,6 +18,7 @@ from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import messages
 from api.auth.sign_ins import follow_sandbox_clock
 from api.domain.ids import NodeKind, key_of
+from api.domain.payments import payment_key
 from api.routes import texts
 from api.routes.refusals import refusal
 from api.services import chargebacks, charges, inbound_texts, sandbox
@@ -87,7 +88,7 @@ def sandbox_routes(ports: Ports, run_due: Callable[[datetime], Awaitable[None]])
         if charge is None:
             return refusal(404, "There is no such charge")
         await follow_sandbox_clock(ports)
-        payment = await charges.ask_now(ports, charges.payment_key(charge.key))
+        payment = await charges.ask_now(ports, payment_key(charge.key))
         status = payment["status"] if payment else None
         return JSONResponse({"status": status, "returnUrl": await processor.return_url(charge.id)})
 

@@ -124,7 +124,8 @@ class DeletionPreview:
         description="Where a check would go. Have the holder verify it, and send its revision."
     )
     sessions_to_cancel_first: list[VideoSession] = strawberry.field(
-        description="Scheduled video visits, which would be void without a refund. None can be scheduled here yet."
+        description="Scheduled video visits, the next first, which would be void without a refund: let the holder "
+        "cancel them before."
     )
     unpaid_invoices: list[Invoice] = strawberry.field(
         description="Invoices of Direct Bill that are still to be paid, oldest first; closing does not change that."
@@ -141,7 +142,7 @@ class DeletionPreview:
             refunds=[RefundEstimate.of(estimate) for estimate in facts.estimates],
             not_refundable=[NotRefundable(product=product) for product in facts.not_refundable],
             address=Address.of(facts.account),
-            sessions_to_cancel_first=[],
+            sessions_to_cancel_first=[VideoSession.of(row) for row in facts.sessions if row["status"] == "SCHEDULED"],
             unpaid_invoices=[Invoice.of(row) for row in facts.invoices],
         )
 

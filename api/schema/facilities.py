@@ -21,6 +21,7 @@ from api.services.rates import Rate
 
 if TYPE_CHECKING:
     from api.schema.plans import Plan
+    from api.schema.video_offers import VideoSessionOffer
 
 publish(
     Product,
@@ -46,6 +47,16 @@ class Facility(Node):
         from api.schema.plans import Plan
 
         return [Plan.of(row) for row in await info.context.plans_at(self.key)]
+
+    @strawberry.field(description="When and how long video visits are held there; null where there are none.")
+    async def video_sessions(
+        self, info: Info
+    ) -> Annotated[VideoSessionOffer, strawberry.lazy("api.schema.video_offers")] | None:
+        from api.schema.video_offers import VideoSessionOffer
+
+        if Product.VIDEO_CONNECT not in self.products:
+            return None
+        return VideoSessionOffer.of(await info.context.offer_at(self.key), self.time_zone, info.context.ports.now())
 
     @staticmethod
     def of(row: Row, prefix: str = "") -> Facility:

@@ -16,9 +16,9 @@ class IncarceratedPerson(Node):
     facility: Facility = strawberry.field(description="Where the person is.")
 
     @staticmethod
-    def of(row: Row) -> IncarceratedPerson:
+    def of(row: Row, prefix: str = "", at: str = "f_") -> IncarceratedPerson:
         return IncarceratedPerson(
-            id=strawberry.ID(global_id(NodeKind.INCARCERATED_PERSON, read_uuid(row["id"]))),
-            display_name=f"{row['first_name']} {row['last_name']}",
-            facility=Facility.of(row, "f_"),
+            id=strawberry.ID(global_id(NodeKind.INCARCERATED_PERSON, read_uuid(row[f"{prefix}id"]))),
+            display_name=f"{row[f'{prefix}first_name']} {row[f'{prefix}last_name']}",
+            facility=Facility.of(row, at),
         )

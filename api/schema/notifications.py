@@ -20,6 +20,7 @@ publish(
     SECURITY="What changed the protection of the account; its mails cannot be turned off.",
     TICKET="An answer to a question.",
     STATEMENT="A monthly statement is there.",
+    VIDEO_SESSION="A video visit was scheduled or cancelled, or begins soon.",
     MARKETING="Offers.",
 )
 publish(

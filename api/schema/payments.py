@@ -260,6 +260,12 @@ class QuotePaymentInput:
     amount: Decimal | None = strawberry.field(
         default=None, description='Deposits: what is to be credited, like "25.00"; fees and taxes come on top.'
     )
+    facility_id: strawberry.ID | None = strawberry.field(
+        default=None, description="VIDEO_SESSION: where the visit is; it is paid by `scheduleVideoSession`."
+    )
+    duration_minutes: int | None = strawberry.field(
+        default=None, description="VIDEO_SESSION: how long it lasts, one of `Facility.videoSessions.lengths`."
+    )
 
 
 @strawberry.input(description="Pays a quote with a card.")

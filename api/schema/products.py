@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import strawberry
 
 from api.domain.payment_data import stamps
 from api.domain.plans import SubscriptionStatus
 from api.domain.service_accounts import Product
+from api.domain.video_sessions import VideoSessionStatus
 from api.schema.direct_bill import DirectBillAccount
 from api.schema.incarcerated_people import IncarceratedPerson
 from api.schema.pages import After, Before, First, Last, page_request
@@ -16,9 +18,11 @@ from api.schema.payments import PaymentConnection
 from api.schema.plans import PlanSubscription
 from api.schema.scalars import Info, Money
 from api.schema.service_accounts import AdvanceConnectAccount, ServiceAccount
+from api.schema.video_sessions import OwedVideoSession, VideoSessionConnection
 from api.services.incarcerated_people import person_of
 from api.services.payments import deposits_page
 from api.services.plans import subscriptions_of
+from api.services.video_sessions import owed_sessions, sessions_page
 
 
 @strawberry.type(
@@ -57,6 +61,27 @@ class EMessagingAccount(ServiceAccount):
 
 @strawberry.type(description="Video visits and monthly plans per facility.")
 class VideoConnectAccount(ServiceAccount):
+    @strawberry.field(description="Its visits, the latest first.")
+    async def sessions(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        statuses: Annotated[
+            list[VideoSessionStatus] | None,
+            strawberry.argument(description="Only visits that stand so; all when left out or empty."),
+        ] = None,
+    ) -> VideoSessionConnection:
+        page = await sessions_page(self.key, statuses, page_request(first, after, last, before))
+        return VideoSessionConnection.of(page)
+
+    @strawberry.field(
+        description="Visits that were paid for when their time was gone; schedule others like them without a quote."
+    )
+    async def owed_sessions(self) -> list[OwedVideoSession]:
+        return [OwedVideoSession.of(row) for row in await owed_sessions(self.key)]
+
     @strawberry.field(description="Subscriptions to plans of video visits, newest first; at most a hundred.")
     async def subscriptions(self, info: Info) -> list[PlanSubscription]:
         now = info.context.ports.now()

@@ -20,7 +20,7 @@ from api.domain.accounts import AccountStatus
 from api.domain.days import day_of
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.money import format_money
-from api.domain.payments import PAYMENT_MOVES, PaymentStatus
+from api.domain.payments import PAYMENT_MOVES, PaymentStatus, payment_of_key
 from api.domain.service_accounts import ServiceStatus
 from api.services import charges, closure_payments
 from api.services.invoices import make_due
@@ -55,7 +55,7 @@ async def follow(ports: Ports, reference: str) -> bool:
     Returns False where the processor does not know it, or its payment is not known or not decided here.
     """
     dispute = await ports.processor.dispute(reference)
-    payment_id = charges.payment_of_key(dispute.charge_key) if dispute and dispute.charge_key else None
+    payment_id = payment_of_key(dispute.charge_key) if dispute and dispute.charge_key else None
     if dispute is None or payment_id is None:
         return False
     payment = await fetch_one("select * from payments where id = $1", payment_id)

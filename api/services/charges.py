@@ -290,16 +290,3 @@ async def payment_row(payment_id: UUID) -> Row:
     row = await fetch_one("select * from payments where id = $1", payment_id)
     assert row is not None, "payments are never deleted"
     return row
-
-
-def payment_key(key: str) -> UUID:
-    """Return the payment that a key at the processor stands for."""
-    return UUID(key)
-
-
-def payment_of_key(key: str) -> UUID | None:
-    """Return what a key at the processor stands for; None for one that cannot be ours."""
-    try:
-        return UUID(key)
-    except ValueError:
-        return None

@@ -24,6 +24,7 @@ from api.services import closure_cancels, closure_ends, closure_mails, closure_r
 from api.services.closure_facts import Facts
 from api.services.closure_holds import HOLD_WORK
 from api.services.closure_states import look, tell_closure
+from api.services.video_sessions import void_sessions
 
 CALLS_WORK = "closing-calls"
 
@@ -97,6 +98,7 @@ async def _end(ports: Ports, closure: Row, facts: Facts, begun: Begun, now: date
     closure_id, account_id = read_uuid(closure["id"]), read_uuid(facts.account["id"])
     in_flight = await closure_ends.end_services(ports, closure_id, facts, now)
     in_flight += await closure_ends.end_subscriptions(ports, facts.subscriptions, now)
+    await void_sessions(facts.sessions, now)
     for row in facts.services:
         # Of Direct Bill the credit is known once its hold is over.
         if Product(row["product"]) is Product.ADVANCE_CONNECT:

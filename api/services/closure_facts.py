@@ -16,6 +16,7 @@ from api.domain.closures import Affected, Consequence, consequences
 from api.domain.service_accounts import REFUNDABLE, Product
 from api.services.closure_refunds import Estimate, estimate
 from api.services.ledger import Balance
+from api.services.video_sessions import sessions_to_void
 
 PARTS = (
     "address", "balance", "services", "sessions", "invoices", "autopay", "textpay", "subscriptions", "stamps",
@@ -39,6 +40,7 @@ class Facts:
     auto_pays: Sequence[Row]
     text_pays: Sequence[Row]
     subscriptions: Sequence[Row]
+    sessions: Sequence[Row]
     invoices: Sequence[Row]
     estimates: Sequence[Estimate]
 
@@ -59,6 +61,7 @@ class Facts:
                 has_debit=Product.DEBIT in products,
                 has_auto_or_text_pay=bool(self.auto_pays or self.text_pays),
                 stamps=self.stamps,
+                video_sessions=len(self.sessions),
                 subscriptions=len(self.subscriptions),
             )
         )
@@ -75,8 +78,7 @@ class Facts:
             "address": [self.account[name] for name in _ADDRESS],
             "balance": sorted([str(key), balance.revision] for key, balance in self.balances.items()),
             "services": sorted([str(read_uuid(row["id"])), row["product"], row["status"]] for row in self.services),
-            # Nobody can schedule a visit yet: there is no table of them.
-            "sessions": [],
+            "sessions": sorted([str(read_uuid(row["id"])), row["status"]] for row in self.sessions),
             "invoices": sorted([str(read_uuid(row["id"])), row["status"], row["due"]] for row in self.invoices),
             "autopay": _top_ups(self.auto_pays),
             "textpay": _top_ups(self.text_pays),
@@ -114,6 +116,7 @@ async def read_facts(
         auto_pays=await _of_services("auto_pays", keys, "and state <> 'TERMINATED'"),
         text_pays=await _of_services("text_pays", keys, "and state <> 'TERMINATED'"),
         subscriptions=await _subscriptions(account, services if service_account_id else None),
+        sessions=await sessions_to_void(keys, now),
         invoices=await _of_services("invoices", keys, "and status in ('OPEN', 'PAST_DUE')"),
         estimates=estimates,
     )

@@ -50,6 +50,8 @@ FACILITIES = (
     ("demo-ca", "Coastal Correctional Facility", "CA", "America/Los_Angeles", "0.07"),
 )
 RATES_SINCE = date(2026, 1, 1)
+VISITING_MINUTES = (9 * 60, 21 * 60)
+VISIT_PRICES = ((20, 595), (40, 1095), (60, 1595))
 PEOPLE = (
     ("demo-nm", "NM-20418", "Jordan", "Rivera"),
     ("demo-tx", "TX-77031", "Casey", "O'Neil"),
@@ -100,7 +102,8 @@ async def _people_and_places(
 
 
 async def _places() -> None:
-    """Insert facilities that offer all products, their rates, and a person in custody at each."""
+    """Insert facilities that offer all products, their rates, hours and prices of visits, and a person in custody at
+    each."""
     products = json.dumps([product.value for product in Product])
     keys = {}
     for code, name, state, time_zone, rate in FACILITIES:
@@ -113,11 +116,26 @@ async def _places() -> None:
             "insert into rates (id, facility_id, per_minute, effective_from) values ($1, $2, $3, $4)",
             uuid7(), keys[code], Decimal(rate), RATES_SINCE,
         )  # fmt: skip
+        await _visits(keys[code])
     for code, number, first_name, last_name in PEOPLE:
         await execute(
             "insert into incarcerated_people (id, facility_id, number, first_name, last_name, name_key)"
             " values ($1, $2, $3, $4, $5, $6)",
             uuid7(), keys[code], number_key(number), first_name, last_name, name_key(last_name),
+        )  # fmt: skip
+
+
+async def _visits(facility_id: UUID) -> None:
+    for weekday in range(1, 8):
+        await execute(
+            "insert into visiting_hours (id, facility_id, weekday, opens, closes) values ($1, $2, $3, $4, $5)",
+            uuid7(), facility_id, weekday, *VISITING_MINUTES,
+        )  # fmt: skip
+    for minutes, price in VISIT_PRICES:
+        await execute(
+            "insert into video_prices (id, facility_id, duration_minutes, price, effective_from)"
+            " values ($1, $2, $3, $4, $5)",
+            uuid7(), facility_id, minutes, price, RATES_SINCE,
         )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ _OF_ACCOUNT = (
     "delete from email_changes where account_id = $1",
     "delete from deletion_codes where account_id = $1",
     "delete from notification_preferences where account_id = $1",
+    # Whom somebody saw and when; what was paid for it stays in the ledger.
+    "delete from video_sessions where account_id = $1",
     "delete from second_factors where owner = $1",
     "delete from recovery_codes where owner = $1",
     "delete from challenges where owner = $1",

@@ -39,6 +39,8 @@ _SECTIONS = {
     " where account_id = $1",
     "subscriptions": "select id, plan_id, status, price, period_start, period_end, renews_at, access_until"
     " from plan_subscriptions where account_id = $1",
+    "video_sessions": "select id, facility_id, person_id, subscription_id, payment_id, status, scheduled_for,"
+    " duration_minutes, created_at, ended_at from video_sessions where account_id = $1",
     "invoices": "select id, number, kind, status, statement_date, due_date, total, due, issued_at from invoices"
     " where account_id = $1",
     "closings": "select id, kind, status, requested_at, requested_via, completed_at from closures"

@@ -10,6 +10,7 @@ from api.domain.ids import NodeKind
 from api.services.incarcerated_people import PEOPLE
 from api.services.plans import PLANS, SUBSCRIPTIONS
 from api.services.refund_states import WITH_CARD
+from api.services.video_sessions import SESSIONS
 
 _OWNED = {
     NodeKind.ACCOUNT: "select t.* from accounts t where t.id = $1",
@@ -32,10 +33,12 @@ _OWNED = {
     NodeKind.REFUND: f"{WITH_CARD} where t.account_id = $1",
     NodeKind.HELD_FUNDS: "select t.* from held_funds t where t.account_id = $1",
     NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
+    NodeKind.VIDEO_SESSION: f"{SESSIONS} and t.account_id = $1",
     NodeKind.CLOSURE: "select t.* from closures t where t.account_id = $1",
-    # Nobody is listed: a person is found by those who have paid into an account for them.
-    NodeKind.INCARCERATED_PERSON: f"{PEOPLE} join (select distinct incarcerated_person_id as id from service_accounts"
-    " where account_id = $1) t on t.id = p.id where 1 = 1",
+    # Nobody is listed: a person is found by those who have a Debit account for them, or scheduled a visit.
+    NodeKind.INCARCERATED_PERSON: f"{PEOPLE} join (select incarcerated_person_id as id from service_accounts"
+    " where account_id = $1 union select person_id from video_sessions where account_id = $1) t on t.id = p.id"
+    " where 1 = 1",
 }
 _PUBLIC = {
     NodeKind.FACILITY: "select t.* from facilities t where $1 = 'everybody'",

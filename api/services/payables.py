@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from api.adapters.database import Row, fetch_one, read_json, read_uuid
-from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
+from api.domain.faults import ErrorCode, Fault, refuse_if
 from api.domain.invoices import InvoiceStatus
 from api.domain.money import cents_of, format_money
 from api.domain.payment_data import payment_limits, stamps
@@ -19,6 +19,8 @@ from api.domain.service_accounts import Product, ServiceStatus
 from api.domain.texts import LOCALES, render
 from api.services.plans import find_plan, is_subscribed
 from api.services.service_accounts import find_service
+from api.services.video_offers import find_facility, offer_at
+from api.services.video_places import facility_faults, length_faults, no_service, open_video_service
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Wanted:
     plan_id: UUID | None = None
     stamps: int | None = None
     amount: Decimal | None = None
+    facility_id: UUID | None = None
+    duration_minutes: int | None = None
 
 
 class Payable(NamedTuple):
@@ -47,6 +51,8 @@ _INPUTS = {
     "plan_id": "planId",
     "stamps": "stamps",
     "amount": "amount",
+    "facility_id": "facilityId",
+    "duration_minutes": "durationMinutes",
 }
 _TAKES = {
     PaymentPurpose.FUND_ADVANCE_CONNECT: ("service_account_id", "amount"),
@@ -54,6 +60,7 @@ _TAKES = {
     PaymentPurpose.BUY_STAMPS: ("service_account_id", "stamps"),
     PaymentPurpose.PAY_INVOICE: ("invoice_id",),
     PaymentPurpose.SUBSCRIPTION: ("plan_id",),
+    PaymentPurpose.VIDEO_SESSION: ("facility_id", "duration_minutes"),
 }
 _PRODUCTS = {
     PaymentPurpose.FUND_ADVANCE_CONNECT: Product.ADVANCE_CONNECT,
@@ -70,14 +77,14 @@ def path_of_choice(purpose: PaymentPurpose) -> tuple[str, str]:
 
 async def payable(account_id: UUID, wanted: Wanted, now: datetime) -> Payable:
     """Return what an account wants to pay for at product time `now`; raises Refused with every reason at once."""
-    if wanted.purpose not in _TAKES:
-        raise Refused(Fault(ErrorCode.UNAVAILABLE, "payments.purpose_unavailable", ("input", "purpose")))
     faults = _input_faults(wanted)
     match wanted.purpose:
         case PaymentPurpose.PAY_INVOICE:
             found, more = await _invoice(account_id, wanted.invoice_id)
         case PaymentPurpose.SUBSCRIPTION:
             found, more = await _plan(account_id, wanted.plan_id, now)
+        case PaymentPurpose.VIDEO_SESSION:
+            found, more = await _visit(account_id, wanted.facility_id, wanted.duration_minutes, now)
         case _:
             found, more = await _of_service(account_id, wanted)
     refuse_if([*faults, *more])
@@ -168,6 +175,27 @@ async def _plan(account_id: UUID, plan_id: UUID | None, now: datetime) -> tuple[
     if await is_subscribed(account_id, plan, now - payment_limits().action_gives_way):
         return None, [already_subscribed(*path)]
     return found, _bound_faults(PaymentPurpose.SUBSCRIPTION, plan["p_price"])
+
+
+async def _visit(
+    account_id: UUID, facility_id: UUID | None, minutes: int | None, now: datetime
+) -> tuple[Payable | None, list[Fault]]:
+    """Look at a visit of a length at a facility; which time it is for is told when it is scheduled."""
+    service = await open_video_service(account_id)
+    faults = [] if service is not None else [no_service()]
+    facility = await find_facility(facility_id) if facility_id is not None else None
+    if facility_id is not None and facility is None:
+        faults.append(Fault(ErrorCode.NOT_FOUND, "errors.not_found", ("input", "facilityId")))
+    faults += facility_faults(facility) if facility is not None else []
+    faults += length_faults(minutes) if minutes is not None else []
+    if faults or facility is None or minutes is None:
+        return None, faults
+    offer = await offer_at(read_uuid(facility["id"]), now)
+    price = offer.price_of(minutes, facility["time_zone"], now)
+    if price is None:
+        return None, [Fault(ErrorCode.UNAVAILABLE, "video_sessions.no_price", ("input", "durationMinutes"))]
+    label = {locale: render(locale, "video_sessions.line", {"minutes": minutes}) for locale in LOCALES}
+    return Payable(label, price, service), _bound_faults(PaymentPurpose.VIDEO_SESSION, price)
 
 
 def _bound_faults(purpose: PaymentPurpose, cents: int) -> list[Fault]:

@@ -13,7 +13,7 @@ from api.adapters.ports import Ports
 from api.domain.charge_lines import Line, LineKind
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.payments import PaymentChannel, PaymentPurpose, PaymentStatus
-from api.services import closure_payments
+from api.services import closure_payments, video_sessions
 from api.services.card_tries import note_decline
 from api.services.invoices import pay_off
 from api.services.ledger import OPERATOR, Balance, post, save
@@ -101,6 +101,7 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     if payment["status"] == PaymentStatus.SUCCEEDED.value:
         await _after_success(ports, payment)
         await queue_receipt(ports, payment, balance)
+    await video_sessions.after_payment(ports, payment)
     await closure_payments.after_payment(ports, payment, balance)
 
 

@@ -97,6 +97,8 @@ async def _begin(ports: Ports, account_id: UUID, order: Order) -> Intent:
     quote = await quote_of(account_id, order)
     if PaymentPurpose(quote["purpose"]) is PaymentPurpose.SUBSCRIPTION:
         raise Refused(Fault(ErrorCode.INVALID, "payments.use_subscribe", ("input", "quoteId")))
+    if PaymentPurpose(quote["purpose"]) is PaymentPurpose.VIDEO_SESSION:
+        raise Refused(Fault(ErrorCode.INVALID, "video_sessions.use_schedule", ("input", "quoteId")))
     return await commit_to(ports, account_id, order, quote, "pay")
 
 
@@ -190,7 +192,7 @@ async def payment_by_key(ports: Ports, account_id: UUID, key: str) -> Row | None
 
     A front end asks this when its holder comes back from the bank's page, so what waits there is looked at at once.
     """
-    payment_id = await find_result(account_id, key, "pay", "subscribe")
+    payment_id = await find_result(account_id, key, "pay", "subscribe", "scheduleVideoSession")
     payment = await payment_of(account_id, payment_id) if payment_id else None
     if payment is not None and payment["status"] == PaymentStatus.REQUIRES_ACTION.value:
         await charges.wake(ports, read_uuid(payment["id"]))

@@ -15,6 +15,7 @@ from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid,
 from api.adapters.payments import Event, Subject
 from api.adapters.ports import Ports
 from api.domain.payment_data import payment_limits
+from api.domain.payments import payment_of_key
 from api.services import card_refunds, chargebacks, charges, due_work
 
 WORK_KIND = "processor_event"
@@ -77,7 +78,7 @@ async def _apply_charge(ports: Ports, reference: str) -> bool:
 
 async def _apply_refund(ports: Ports, reference: str) -> bool:
     """Ask how a part of a refund stands; what is over already changes no more."""
-    part_id = charges.payment_of_key(reference)
+    part_id = payment_of_key(reference)
     return part_id is not None and await card_refunds.ask_part(ports, part_id)
 
 
@@ -87,7 +88,7 @@ async def _is_decided(event: Event) -> bool:
 
 
 async def _payment(reference: str) -> Row | None:
-    key = charges.payment_of_key(reference)
+    key = payment_of_key(reference)
     return await fetch_one("select * from payments where id = $1", key) if key else None
 
 

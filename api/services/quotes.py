@@ -47,18 +47,24 @@ async def quote_payment(
     invoice_id: UUID | None = None,
     plan_id: UUID | None = None,
     stamps: int | None = None,
+    facility_id: UUID | None = None,
+    duration_minutes: int | None = None,
 ) -> Quoted:
     """Quote a payment; raises Refused with every reason at once. Which inputs there must be depends on the purpose."""
-    wanted = Wanted(purpose, service_account_id, invoice_id, plan_id, stamps, amount)
+    wanted = Wanted(
+        purpose, service_account_id, invoice_id, plan_id, stamps, amount, facility_id, duration_minutes
+    )  # fmt: skip
     now, quote_id = ports.now(), uuid7()
     found = await payable(account_id, wanted, now)
     lines = await charged_lines(account_id, purpose, Line(found.label, found.cents), now)
     if fault := await cap_fault(account_id, total_of(lines), now, *path_of_choice(purpose)):
         raise Refused(fault)
     await execute(
-        "insert into quotes (id, account_id, purpose, service_account_id, plan_id, invoice_id, stamps, lines, amount,"
-        " total, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "insert into quotes (id, account_id, purpose, service_account_id, plan_id, invoice_id, facility_id,"
+        " duration_minutes, stamps, lines, amount, total, created_at, expires_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         quote_id, account_id, purpose.value, found.service["id"] if found.service else None, plan_id, invoice_id,
+        facility_id, duration_minutes,
         stamps, json.dumps([line.kept() for line in lines]), found.cents, total_of(lines), now,
         now + payment_limits().quote_lives,
     )  # fmt: skip

@@ -63,12 +63,6 @@ async def test_each_purpose_says_what_it_costs(service: Service) -> None:
     assert owed["quote"]["balanceAfter"] == {"amount": "7.66"}
 
 
-async def test_a_visit_cannot_be_paid_for_yet(service: Service) -> None:
-    ann = await factories.holder(service)
-
-    assert wrong(await quote_for(service, ann, "VIDEO_SESSION")) == [("UNAVAILABLE", "purpose")]
-
-
 @pytest.mark.parametrize(
     "purpose, given, faults",
     [
