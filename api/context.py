@@ -19,6 +19,7 @@ from api.domain.closing_data import closing_data
 from api.domain.ids import NodeKind
 from api.domain.texts import pick_locale, render
 from api.services.balances import balances_of
+from api.services.cancellation_flows import newest_flows
 from api.services.facilities import plans_at
 from api.services.ids import find_all
 from api.services.ledger import Balance
@@ -85,6 +86,7 @@ class Context:
     _loaders: dict[NodeKind, DataLoader[UUID, Row | None]] = field(init=False, default_factory=dict)
     _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
     _plans: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
+    _cancellations: DataLoader[UUID, Row | None] | None = field(init=False, default=None)
     _timelines: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -118,6 +120,13 @@ class Context:
         if self._plans is None:
             self._plans = DataLoader(load_fn=_plans_by_facility, cache=False)
         return await self._plans.load(facility_id)
+
+    async def cancellation_of(self, subscription_id: UUID) -> Row | None:
+        """Return the newest flow of unsubscribing from a subscription that was found before, or None; those of many
+        asked for at once take one statement."""
+        if self._cancellations is None:
+            self._cancellations = DataLoader(load_fn=newest_flows, cache=False)
+        return await self._cancellations.load(subscription_id)
 
     async def timeline_of(self, refund_id: UUID) -> list[Row]:
         """Return the lines of a refund that was found before; many asked for at once take one statement."""

@@ -38,6 +38,7 @@ State = tuple[CancellationStep, CancellationOutcome | None]
 
 A, Ends, S = CancellationAction, CancellationOutcome, CancellationStep
 BEGUN: State = (S.CHOOSE_REASON, None)
+ABANDONED: State = (S.DONE, Ends.ABANDONED)
 
 # Choosing another reason is possible until the warning is shown; after that one goes on or stays.
 CANCELLATION_MOVES: Mapping[State, Mapping[CancellationAction, State]] = {
@@ -55,7 +56,7 @@ CANCELLATION_MOVES: Mapping[State, Mapping[CancellationAction, State]] = {
     # The same step twice is harmless.
     (S.DONE, Ends.CANCELLED): {A.COMPLETE: (S.DONE, Ends.CANCELLED)},
     (S.DONE, Ends.STAYED): {A.STAY: (S.DONE, Ends.STAYED)},
-    (S.DONE, Ends.ABANDONED): {},
+    ABANDONED: {},
 }
 
 
@@ -86,5 +87,5 @@ def advance(state: State, action: CancellationAction) -> State:
 def state_at(state: State, changed_at: datetime, now: datetime, abandoned_after: timedelta) -> State:
     """Return the state as it is now: one that was left alone for so long is abandoned, even if nobody noticed yet."""
     if state[0] is not S.DONE and now - changed_at >= abandoned_after:
-        return (S.DONE, Ends.ABANDONED)
+        return ABANDONED
     return state

@@ -13,6 +13,7 @@ MODULES = (
     "api.models.calls",
     "api.models.payments",
     "api.models.plans",
+    "api.models.cancellations",
     "api.models.invoices",
     "api.models.top_ups",
     "api.models.closures",

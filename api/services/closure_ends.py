@@ -14,6 +14,7 @@ from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCaus
 from api.domain.service_accounts import Product, ServiceStatus
 from api.services import sign_in_begins
 from api.services.auto_pays import end_auto_pay
+from api.services.cancellation_flows import end_with_subscription
 from api.services.closure_facts import Facts
 from api.services.email_changes import end_email_change
 from api.services.ledger import OPERATOR, Balance, post, save
@@ -90,6 +91,7 @@ async def end_subscriptions(subscriptions: Sequence[Row], now: datetime) -> None
             " live_key = null where id = $2",
             now, read_uuid(row["id"]),
         )  # fmt: skip
+        await end_with_subscription(read_uuid(row["id"]), now)
 
 
 async def end_access(ports: Ports, account: Row, now: datetime) -> None:

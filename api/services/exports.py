@@ -41,6 +41,8 @@ _SECTIONS = {
     " where account_id = $1",
     "subscriptions": "select id, plan_id, status, price, period_start, period_end, renews_at, access_until"
     " from plan_subscriptions where account_id = $1",
+    "cancellations": "select id, subscription_id, step, outcome, reason, comment, begun_at, ended_at from cancellations"
+    " where subscription_id in (select id from plan_subscriptions where account_id = $1)",
     "invoices": "select id, number, kind, status, statement_date, due_date, total, due, issued_at from invoices"
     " where account_id = $1",
     "closings": "select id, kind, status, requested_at, requested_via, completed_at from closures"

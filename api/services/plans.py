@@ -64,6 +64,11 @@ async def _live(account_id: UUID, plan: Row) -> Row | None:
     return await fetch_one("select * from plan_subscriptions where live_key = $1", key_of_plan(account_id, plan))
 
 
+async def subscription_row(account_id: UUID, subscription_id: UUID) -> Row | None:
+    """Return a subscription of this account with plan, facility and card, or None."""
+    return await fetch_one(f"{SUBSCRIPTIONS} and t.id = $2", account_id, subscription_id)
+
+
 async def subscription_of_payment(account_id: UUID, payment_id: UUID) -> Row | None:
     """Return the subscription that a payment began, with plan, facility and card, or None."""
     return await fetch_one(f"{SUBSCRIPTIONS} and t.payment_id = $2", account_id, payment_id)

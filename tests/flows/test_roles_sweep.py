@@ -49,7 +49,7 @@ TABLES = {
     NodeKind.BALANCE: "balances", NodeKind.PHONE: "account_phones", NodeKind.TRANSACTION: "journal_entries",
     NodeKind.CALL: "calls", NodeKind.PAYMENT_METHOD: "payment_methods", NodeKind.QUOTE: "quotes",
     NodeKind.PAYMENT: "payments", NodeKind.SUBSCRIPTION: "plan_subscriptions",
-    NodeKind.CLOSURE: "closures", NodeKind.REFUND: "refunds",
+    NodeKind.CANCELLATION: "cancellations", NodeKind.CLOSURE: "closures", NodeKind.REFUND: "refunds",
     NodeKind.HELD_FUNDS: "held_funds",
 }  # fmt: skip
 
