@@ -37,4 +37,9 @@ class Migration(migrations.Migration):
             options={"table": "cancellations", "app": "models", "pk_attr": "id"},
             bases=["Row"],
         ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="revision",
+            field=fields.IntField(default=1, db_default=1),
+        ),
     ]

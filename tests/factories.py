@@ -166,8 +166,14 @@ async def charged_call(
 
 
 async def subscription(service: HasPorts, account_id: UUID) -> None:
-    """Insert a subscription to a plan of a facility of its own."""
-    key, plan_id, now = await _facility(), uuid7(), service.ports.now()
+    """Insert a subscription to a plan of a facility of its own, with a card that was removed since."""
+    key, plan_id, card_id, now = await _facility(), uuid7(), uuid7(), service.ports.now()
+    await execute(
+        "insert into payment_methods (id, account_id, processor, card_token, brand, last4, expiry_month, expiry_year,"
+        " default_of, added_at, last_used_at, removed_at)"
+        " values ($1, $2, 'tests', $3, 'Visa', '4242', 12, 2040, null, $4, null, $4)",
+        card_id, account_id, str(card_id), now,
+    )  # fmt: skip
     await execute(
         "insert into plans (id, facility_id, product, name_en, name_es, price, unlimited, included_calls)"
         " values ($1, $2, 'VIDEO_CONNECT', 'Visits', 'Visitas', 2999, $3, null)",
@@ -176,8 +182,8 @@ async def subscription(service: HasPorts, account_id: UUID) -> None:
     await execute(
         "insert into plan_subscriptions (id, account_id, plan_id, payment_method_id, status, price, period_start,"
         " period_end, renews_at, access_until, included_calls_left)"
-        " values ($1, $2, $3, null, 'ACTIVE', 2999, $4, $5, $5, $5, null)",
-        uuid7(), account_id, plan_id, now, now + timedelta(days=30),
+        " values ($1, $2, $3, $4, 'ACTIVE', 2999, $5, $6, $6, $6, null)",
+        uuid7(), account_id, plan_id, card_id, now, now + timedelta(days=30),
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class PlanSubscription(Row):
     payment_id = fields.UUIDField(null=True)
     started_at = fields.DatetimeField(null=True)
     months = fields.IntField(default=1, db_default=1)
+    revision = fields.IntField(default=1, db_default=1)
 
     class Meta:
         table = "plan_subscriptions"

@@ -20,7 +20,7 @@ from api.resolvers.service_accounts import ServiceAccountsMutations
 from api.resolvers.sign_ins import SignInsMutations
 from api.resolvers.sign_ups import SignUpsMutations
 from api.resolvers.staff import StaffQueries
-from api.resolvers.subscriptions import SubscriptionsMutations
+from api.resolvers.subscriptions import SubscriptionsMutations, SubscriptionsSubscriptions
 from api.resolvers.top_ups import TopUpsMutations
 from api.schema.products import PRODUCTS
 
@@ -53,6 +53,6 @@ MUTATIONS = (
     CallsMutations,
     RefundsMutations,
 )
-SUBSCRIPTIONS = (BalancesSubscriptions, ClosuresSubscriptions, RefundsSubscriptions)
+SUBSCRIPTIONS = (BalancesSubscriptions, ClosuresSubscriptions, RefundsSubscriptions, SubscriptionsSubscriptions)
 TYPES = tuple(PRODUCTS.values())
 """Types that the schema would not find by itself, since they are reached through an interface alone."""

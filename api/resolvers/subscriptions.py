@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import strawberry
 
 from api.domain.ids import NodeKind
-from api.resolvers.fields import HOLDER, mutation
+from api.resolvers.fields import HOLDER, mutation, subscription
 from api.resolvers.inputs import key_in
 from api.schema.errors import user_errors
 from api.schema.payments import Payment
 from api.schema.plans import PlanSubscription
 from api.schema.scalars import Info
-from api.schema.subscriptions import SubscribeInput, SubscriptionPayload
+from api.schema.subscriptions import SubscribeInput, SubscriptionPayload, SubscriptionUpdate
 from api.services.payments import Order
+from api.services.subscription_watch import watch
 from api.services.subscriptions import Renewal, subscribe
 
 
@@ -52,3 +54,22 @@ class SubscriptionsMutations:
             payment=Payment.of(done.paid.payment),
             replayed=done.paid.replayed,
         )
+
+
+@strawberry.type
+class SubscriptionsSubscriptions:
+    """Subscriptions to what happens to plans."""
+
+    @subscription(
+        "The signed-in account's plans: first each that has not ended, as it is; then each change of each, in order, "
+        "also when one begins, renews, could not be renewed, or ends. Ends with the sign-in.",
+        roles=HOLDER,
+    )
+    async def subscription_changed(self, info: Info) -> AsyncGenerator[SubscriptionUpdate, None]:
+        context = info.context
+        changes = watch(context.ports, context.holder(), context.admit(HOLDER).sign_in_id)
+        try:
+            async for change in changes:
+                yield SubscriptionUpdate.of(change, context.ports.now())
+        finally:
+            await changes.aclose()

@@ -66,7 +66,7 @@ class PlanSubscription(Node):
     current_period_end: datetime = strawberry.field(description="When it ends.")
     renews_at: datetime | None = strawberry.field(description="Null once it will not renew.")
     access_until: datetime = strawberry.field(description="Use is allowed until here, after cancelling too.")
-    payment_method: PaymentMethod | None = strawberry.field(description="The card that renewals charge.")
+    payment_method: PaymentMethod = strawberry.field(description="The card that renewals charge.")
     included_calls_left: int | None = strawberry.field(
         description="Calls left in this period; null where the plan is not about calls."
     )
@@ -90,7 +90,7 @@ class PlanSubscription(Node):
             current_period_end=read_time(row["period_end"]),
             renews_at=read_time(row["renews_at"]) if row["renews_at"] else None,
             access_until=read_time(row["access_until"]),
-            payment_method=PaymentMethod.of(row, now, "m_") if row["m_id"] else None,
+            payment_method=PaymentMethod.of(row, now, "m_"),
             included_calls_left=row["included_calls_left"],
             key=read_uuid(row["id"]),
         )

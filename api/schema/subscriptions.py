@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import strawberry
 
 from api.schema.errors import Payload
 from api.schema.payments import Payment
 from api.schema.plans import PlanSubscription
+from api.services.subscription_watch import SubscriptionChange
+
+
+@strawberry.type(description="A subscription's whole state, told at the start and at each change.")
+class SubscriptionUpdate:
+    subscription: PlanSubscription = strawberry.field(description="The state.")
+    at: datetime = strawberry.field(description="When it became so; of the first messages when they were sent.")
+
+    @staticmethod
+    def of(change: SubscriptionChange, now: datetime) -> SubscriptionUpdate:
+        return SubscriptionUpdate(subscription=PlanSubscription.of(change.subscription, now), at=change.at)
 
 
 @strawberry.type(description="The subscription, and the payment of its first month.")

@@ -96,7 +96,7 @@ async def _end(ports: Ports, closure: Row, facts: Facts, begun: Begun, now: date
     """
     closure_id, account_id = read_uuid(closure["id"]), read_uuid(facts.account["id"])
     in_flight = await closure_ends.end_services(ports, closure_id, facts, now)
-    await closure_ends.end_subscriptions(facts.subscriptions, now)
+    await closure_ends.end_subscriptions(ports, facts.subscriptions, now)
     for row in facts.services:
         # Of Direct Bill the credit is known once its hold is over.
         if Product(row["product"]) is Product.ADVANCE_CONNECT:

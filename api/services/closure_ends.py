@@ -11,14 +11,15 @@ from api.adapters.database import Row, execute, fetch, read_uuid
 from api.adapters.ports import Ports
 from api.domain.accounts import AccountStatus
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
+from api.domain.plans import SubscriptionStatus
 from api.domain.service_accounts import Product, ServiceStatus
 from api.services import sign_in_begins
 from api.services.auto_pays import end_auto_pay
-from api.services.cancellation_flows import end_with_subscription
 from api.services.closure_facts import Facts
 from api.services.email_changes import end_email_change
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.reset_ends import end_resets
+from api.services.subscription_states import change
 from api.services.text_pay_ends import end_text_pay
 from api.services.top_up_charges import forget_sending
 from api.services.used_emails import remember
@@ -83,15 +84,10 @@ async def _end_balance(closure_id: UUID, balance: Balance, now: datetime) -> Non
     await save(replace(balance, low_below=None), now, UpdateCause.CLOSURE, entry)
 
 
-async def end_subscriptions(subscriptions: Sequence[Row], now: datetime) -> None:
+async def end_subscriptions(ports: Ports, subscriptions: Sequence[Row], now: datetime) -> None:
     """End plans at once, without a refund (rule 25)."""
     for row in subscriptions:
-        await execute(
-            "update plan_subscriptions set status = 'CANCELLED_BY_CLOSURE', renews_at = null, access_until = $1,"
-            " live_key = null where id = $2",
-            now, read_uuid(row["id"]),
-        )  # fmt: skip
-        await end_with_subscription(read_uuid(row["id"]), now)
+        await change(ports, row, SubscriptionStatus.CANCELLED_BY_CLOSURE, access_until=now)
 
 
 async def end_access(ports: Ports, account: Row, now: datetime) -> None:

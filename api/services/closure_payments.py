@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
+from api.adapters.database import Row, fetch, fetch_one, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.domain.ledger import LedgerKind, Leg, TransactionKind, Unit, UpdateCause
 from api.domain.payments import PaymentPurpose, PaymentStatus
+from api.domain.plans import SubscriptionStatus
 from api.domain.service_accounts import Product
 from api.services import closure_refunds
 from api.services.closure_states import look
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.refund_amounts import own_key
+from api.services.subscription_states import change
 
 
 async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> None:
@@ -93,12 +95,13 @@ def _credit(balance: Balance) -> int:
 
 async def _end_plan(ports: Ports, payment: Row) -> None:
     """End a plan that was paid while its account was being deleted, as the others were: it is not refunded either."""
-    await execute(
-        "update plan_subscriptions set status = 'CANCELLED_BY_CLOSURE', renews_at = null, access_until = $1,"
-        " live_key = null where account_id = $2 and live_key is not null"
-        " and account_id in (select id from accounts where status in ('CLOSING', 'DELETED'))",
-        ports.now(), read_uuid(payment["account_id"]),
-    )  # fmt: skip
+    rows = await fetch(
+        "select * from plan_subscriptions where account_id = $1 and live_key is not null"
+        " and account_id in (select id from accounts where status in ('CLOSING', 'DELETED')) order by id limit 100",
+        read_uuid(payment["account_id"]),
+    )
+    for row in rows:
+        await change(ports, row, SubscriptionStatus.CANCELLED_BY_CLOSURE, access_until=ports.now())
 
 
 async def _give_back(ports: Ports, closure_id: UUID, payment: Row, balance: Balance) -> None:

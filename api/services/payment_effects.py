@@ -18,7 +18,7 @@ from api.services.card_tries import note_decline
 from api.services.invoices import pay_off
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.payment_receipts import queue_receipt
-from api.services.plans import begin_subscription
+from api.services.subscription_begins import begin_subscription
 from api.services.top_up_outcomes import after_top_up
 
 LedgerKey = tuple[LedgerKind, str]

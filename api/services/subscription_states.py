@@ -1,18 +1,26 @@
-"""Where a subscription stands: whoever changes one does it here."""
+"""Where a subscription stands: whoever changes one does it here, so that each change is told, in order (rule 28)."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from api.adapters.database import Row, execute, fetch_one, read_uuid
 from api.adapters.ports import Ports
-from api.domain.plans import SubscriptionStatus
+from api.domain.plans import SUBSCRIPTION_MOVES, SubscriptionStatus, advance
 from api.services.cancellation_flows import end_with_subscription
+from api.services.outbox import tell
+from api.services.plans import subscription_row
+
+EVENT = "subscription"
 
 
 async def lock_subscription(subscription_id: UUID) -> Row | None:
-    """Lock a subscription, after its account, until the transaction ends; return its row, or None."""
+    """Lock a subscription, after its account, until the transaction ends; return its row, or None.
+
+    Balances are locked before, never after. Read status and dates from what this returns.
+    """
     row = await fetch_one("select account_id from plan_subscriptions where id = $1", subscription_id)
     if row is None:
         return None
@@ -20,16 +28,42 @@ async def lock_subscription(subscription_id: UUID) -> Row | None:
     return await fetch_one("select * from plan_subscriptions where id = $1 for update", subscription_id)
 
 
-async def change(ports: Ports, row: Row, status: SubscriptionStatus, **columns: Any) -> Row:
-    """Change a locked subscription; return it as it is then."""
-    columns["status"] = status.value
-    if status in (SubscriptionStatus.ENDED, SubscriptionStatus.CANCELLED_BY_CLOSURE):
-        columns |= {"live_key": None, "renews_at": None}
-    settings = ", ".join(f"{name} = ${number + 2}" for number, name in enumerate(columns))
+async def change(ports: Ports, row: Row, status: SubscriptionStatus | None = None, **columns: Any) -> Row:
+    """Change columns of a locked subscription, and its status where one is given, and tell its watchers; return it as
+    it is then. One that ends leaves its place to another and renews no more, and a flow of unsubscribing ends with it.
+
+    Raises ForbiddenSubscriptionMove, see domain/plans.
+    """
+    if status is not None and advance(SubscriptionStatus(row["status"]), status):
+        columns["status"] = status.value
+        if not SUBSCRIPTION_MOVES[status]:
+            columns |= {"live_key": None, "renews_at": None}
+    if not columns:
+        return row
     subscription_id = read_uuid(row["id"])
+    settings = ", ".join(f"{name} = ${number + 2}" for number, name in enumerate(columns))
     await execute(f"update plan_subscriptions set {settings} where id = $1", subscription_id, *columns.values())
+    if status is not None and not SUBSCRIPTION_MOVES[status]:
+        await end_with_subscription(subscription_id, ports.now())
+    await tell_subscription(ports, read_uuid(row["account_id"]), subscription_id)
     changed = await fetch_one("select * from plan_subscriptions where id = $1", subscription_id)
     assert changed is not None, "subscriptions are never deleted"
-    if changed["live_key"] is None:
-        await end_with_subscription(subscription_id, ports.now())
     return changed
+
+
+async def tell_subscription(ports: Ports, account_id: UUID, subscription_id: UUID) -> None:
+    """Tell a subscription's watchers its whole state once the transaction under way is committed.
+
+    For whoever has changed its row otherwise than by `change`; its account is locked, or locks are taken in that order.
+    """
+    await execute("update plan_subscriptions set revision = revision + 1 where id = $1", subscription_id)
+    row = await subscription_row(account_id, subscription_id)
+    assert row is not None, "subscriptions are never deleted"
+    state = {name: _plain(value) for name, value in dict(row).items()}
+    await tell(account_id, EVENT, {EVENT: state | {"at": ports.now().isoformat()}})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.days import CENTRAL, day_of, first_of_month, first_of_next_month, start_of
-from api.domain.plans import months_after
+from api.domain.plans import (
+    LASTING,
+    SUBSCRIPTION_MOVES,
+    ForbiddenSubscriptionMove,
+    SubscriptionStatus,
+    advance,
+    has_access,
+    months_after,
+)
 
 pytestmark = pytest.mark.rule("28")
 DENVER = "America/Denver"
@@ -76,3 +84,30 @@ def test_months_follow_one_another_over_the_turn_of_the_year() -> None:
     assert first_of_month(date(2026, 12, 31)) == date(2026, 12, 1)
     assert first_of_next_month(date(2026, 12, 31)) == date(2027, 1, 1)
     assert first_of_next_month(date(2026, 11, 1)) == date(2026, 12, 1)
+
+
+def test_a_subscription_moves_as_the_table_says_and_what_has_ended_stays_so() -> None:
+    for old in SubscriptionStatus:
+        for new in SubscriptionStatus:
+            if new is old:
+                assert advance(old, new) is False
+            elif new in SUBSCRIPTION_MOVES[old]:
+                assert advance(old, new) is True
+            else:
+                with pytest.raises(ForbiddenSubscriptionMove):
+                    advance(old, new)
+    assert [status.value for status in LASTING] == ["ACTIVE", "PAST_DUE", "CANCEL_SCHEDULED"]
+    assert all(SubscriptionStatus.CANCELLED_BY_CLOSURE in SUBSCRIPTION_MOVES[status] for status in LASTING)
+
+
+def test_a_plan_is_used_while_it_is_tried_again_and_until_the_paid_period_ends_where_it_was_cancelled() -> None:
+    until = at("2027-01-31 12:00")
+    before, after = at("2027-01-31 11:59"), until
+    used = {status: (has_access(status, until, before), has_access(status, until, after)) for status in LASTING}
+
+    assert used == {
+        SubscriptionStatus.ACTIVE: (True, True), SubscriptionStatus.PAST_DUE: (True, True),
+        SubscriptionStatus.CANCEL_SCHEDULED: (True, False),
+    }  # fmt: skip
+    for status in set(SubscriptionStatus) - set(LASTING):
+        assert not has_access(status, until, before)

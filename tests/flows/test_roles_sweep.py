@@ -35,7 +35,7 @@ from api.graphql import build_schema
 from api.resolvers.fields import Door
 from api.services import demo
 from api.services.staff import insert_staff
-from tests.factories import Holder, holder
+from tests.factories import Holder, holder, subscription
 from tests.flows.conftest import Service
 from tests.flows.money_back import held, refunded
 
@@ -158,8 +158,9 @@ async def callers(service: Service) -> dict[Role | None, str | None]:
     """Return a token for each role; None is signed out, and has none."""
     tokens: dict[Role | None, str | None] = {None: None}
     somebody = await holder(service)
-    # A refund, so that the stream of refunds has a first event.
+    # A refund and a plan, so that the streams of these have a first event.
     await refunded(service, somebody, await somebody.advance_connect(500))
+    await subscription(service, somebody.account_id)
     kept = await service.passwords.hash_password("nobody types this one 7")
     await execute("update accounts set password_hash = $1", kept)
     tokens[Role.CUSTOMER] = somebody.token

@@ -1,0 +1,41 @@
+"""How a subscription begins: with the payment of its first month."""
+
+from __future__ import annotations
+
+from uuid_utils.compat import uuid7
+
+from api.adapters.database import Row, execute, read_time, read_uuid
+from api.adapters.ports import Ports
+from api.domain.plans import SubscriptionStatus, months_after
+from api.services.plans import find_plan, key_of_plan, live_subscription
+from api.services.spending import lock_spending
+from api.services.subscription_states import change, tell_subscription
+
+
+async def begin_subscription(ports: Ports, payment: Row) -> None:
+    """Begin the subscription whose first month was paid, within the transaction that settles the payment.
+
+    Should the holder have subscribed anew since the payment was given up, what was paid adds a month to that one.
+    """
+    plan = await find_plan(read_uuid(payment["plan_id"]))
+    assert plan is not None, "plans are never deleted"
+    account_id, now, zone = read_uuid(payment["account_id"]), ports.now(), plan["f_time_zone"]
+    await lock_spending(account_id)
+    live = await live_subscription(account_id, plan)
+    if live is not None:
+        months = live["months"] + 1
+        until = months_after(read_time(live["started_at"] or live["period_start"]), months, zone)
+        await change(
+            ports, live, months=months, period_end=until, access_until=until,
+            renews_at=until if live["renews_at"] else None,
+        )  # fmt: skip
+        return
+    until, subscription_id = months_after(now, 1, zone), uuid7()
+    await execute(
+        "insert into plan_subscriptions (id, account_id, plan_id, payment_method_id, status, price, period_start,"
+        " period_end, renews_at, access_until, included_calls_left, live_key, payment_id, started_at, months, revision)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10, $11, $7, 1, 0)",
+        subscription_id, account_id, payment["plan_id"], payment["method_id"], SubscriptionStatus.ACTIVE.value,
+        payment["amount"], now, until, plan["p_included_calls"], key_of_plan(account_id, plan), payment["id"],
+    )  # fmt: skip
+    await tell_subscription(ports, account_id, subscription_id)
