@@ -21,6 +21,7 @@ from api.domain.texts import render
 from api.services.file_links import read_staff_file_link, staff_file_url
 
 NAME = "cancellations.csv"
+_DAY = timedelta(days=1)
 _COLUMNS = ("reason_code", "reason", "facility", "started", "cancelled", "stayed", "abandoned")
 
 
@@ -83,17 +84,15 @@ async def _facilities(rows: list[ReportRow]) -> Mapping[UUID, Row]:
 
 def _instants(since: date, until: date) -> tuple[datetime, datetime]:
     days_max = cancellation_data().days_max
-    try:
-        if 0 <= (until - since).days < days_max:
-            return start_of(since), start_of(until + timedelta(days=1))
-    except OverflowError:
-        pass  # The first or the last days there are.
+    # The first and the last day that there are have no day beside them.
+    if 0 <= (until - since).days < days_max and date.min + _DAY < since and until < date.max - _DAY:
+        return start_of(since), start_of(until + _DAY)
     raise Refused(Fault(ErrorCode.INVALID, "cancellations.period", ("to",), {"maximum": days_max}))
 
 
 def cancellations_url(ports: Ports, staff_id: UUID, since: date, until: date) -> str:
     """Return a link to the report as CSV, for whoever has it, for a quarter of an hour."""
-    return staff_file_url(ports, NAME, staff_id, {"since": since.isoformat(), "until": until.isoformat()})
+    return staff_file_url(ports, NAME, staff_id, {"first": since.isoformat(), "last": until.isoformat()})
 
 
 async def open_report(ports: Ports, token: str) -> str | None:
@@ -102,7 +101,7 @@ async def open_report(ports: Ports, token: str) -> str | None:
     asked = await read_staff_file_link(ports, NAME, token)
     if asked is None or Role.MARKETING.value not in read_json(asked.member["roles"]):
         return None
-    since, until = (date.fromisoformat(asked.facts[name]) for name in ("since", "until"))
+    since, until = (date.fromisoformat(asked.facts[name]) for name in ("first", "last"))
     report, locale = await cancellation_report(ports, since, until), asked.member["locale"]
     lines = [[render(locale, f"cancellations.report_{column}") for column in _COLUMNS]]
     lines += [_cells(row, report, locale) for row in report.rows]

@@ -43,7 +43,7 @@ def staff_file_url(ports: Ports, name: str, staff_id: UUID, facts: dict[str, Any
 
 def _signed(ports: Ports, name: str, facts: dict[str, Any]) -> str:
     until = (ports.now() + invoice_terms().link_lives).isoformat()
-    body = _text(json.dumps({"name": name, "until": until, **facts}).encode())
+    body = _text(json.dumps({**facts, "name": name, "until": until}).encode())
     return f"{ports.public_url}/files/{name}?token={body}.{_text(ports.secrets.digest(PURPOSE, body))}"
 
 
