@@ -1,5 +1,5 @@
 """The commands: python -m api serve | worker | migrate | schema | demo | key add | staff add | staff reset |
-staff disable | staff enable | ledger audit."""
+staff disable | staff enable | plan list | plan price | ledger audit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import date
+from uuid import UUID
 
 from api.domain.accounts import STAFF_ROLES
 from api.settings import Settings, SettingsError, load_settings, refuse_open_sandbox
@@ -48,6 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
     staff_add.add_argument("--name", help="as it stands on record; the address's name when left out")
     for act, does in _STAFF_ACTS.items():
         staff.add_parser(act, help=does).add_argument("email")
+    plan = commands.add_parser("plan", help="monthly plans").add_subparsers(dest="act", required=True)
+    plan.add_parser("list", help="print the plans with their ids")
+    price = plan.add_parser("price", help="announce a price; subscribers are mailed, and pay it 30 days later at least")
+    price.add_argument("plan", type=UUID)
+    price.add_argument("price", help="dollars a month, e.g. 34.99")
+    price.add_argument("--from", dest="since", required=True, type=date.fromisoformat, metavar="YYYY-MM-DD")
     ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="act", required=True)
     audit = ledger.add_parser("audit", help="recompute every balance from its postings and holds")
     audit.add_argument(
@@ -88,6 +95,8 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "staff":
         password = _read_password() if given.act in ("add", "reset") else ""
         return asyncio.run(_connected(settings, lambda s: _act_on_staff(s, given, password)))
+    if given.command == "plan":
+        return asyncio.run(_connected(settings, lambda s: _act_on_plans(s, given)))
     return asyncio.run(_connected(settings, lambda s: _audit(s, given.on)))
 
 
@@ -234,6 +243,24 @@ async def _act_on_staff(settings: Settings, given: argparse.Namespace, password:
     return 0
 
 
+async def _act_on_plans(settings: Settings, given: argparse.Namespace) -> int:
+    from api.domain.money import cents_of, plain_decimal
+    from api.services import plan_prices
+    from api.wiring import current_ports
+
+    if given.act == "list":
+        print("\n".join(await plan_prices.plan_list()))
+        return 0
+    try:
+        async with current_ports(settings) as ports:
+            await plan_prices.announce(ports, given.plan, cents_of(plain_decimal(given.price)), given.since)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"announced; new subscribers pay it from {given.since} on, the others when their mails say")
+    return 0
+
+
 async def _audit(settings: Settings, on: date | None) -> int:
     from api.services.audit import audit
 
@@ -248,19 +275,13 @@ async def _audit(settings: Settings, on: date | None) -> int:
 
 
 async def _reconcile(settings: Settings, on: date) -> int:
-    from api.auth.sign_ins import follow_sandbox_clock
     from api.domain.texts import DEFAULT_LOCALE
     from api.schema.reconciliation import in_words
     from api.services.reconciliation import reconcile
-    from api.wiring import make_ports
+    from api.wiring import current_ports
 
-    ports = make_ports(settings)
-    try:
-        if settings.is_sandbox:
-            await follow_sandbox_clock(ports)
+    async with current_ports(settings) as ports:
         found = await reconcile(ports, on)
-    finally:
-        await ports.processor.close()
     for difference in found.differences:
         print(in_words(difference, DEFAULT_LOCALE))
     print(f"the ledger, and the processor's books of {on}: ", end="")

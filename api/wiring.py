@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import asyncpg
@@ -20,6 +20,7 @@ from api.adapters.ports import Ports
 from api.adapters.sandbox_messages import SandboxMailer, SandboxTexter
 from api.adapters.secrets import Secrets
 from api.adapters.sms import Texter, open_texter
+from api.auth.sign_ins import follow_sandbox_clock
 from api.services.sandbox import was_sandbox
 from api.settings import Settings, SettingsError
 
@@ -71,6 +72,18 @@ def _named(name: str, make: Callable[..., T], *arguments: Any, **more: Any) -> T
         return make(*arguments, **more)
     except ValueError as error:
         raise SettingsError(f"{name}: {str(error).removeprefix(name).lstrip()}") from error
+
+
+@asynccontextmanager
+async def current_ports(settings: Settings) -> AsyncIterator[Ports]:
+    """Give the ports for as long as the block lasts, in the sandbox with its clock as it stands."""
+    ports = make_ports(settings)
+    try:
+        if settings.is_sandbox:
+            await follow_sandbox_clock(ports)
+        yield ports
+    finally:
+        await ports.processor.close()
 
 
 async def check_start(settings: Settings) -> None:

@@ -37,9 +37,94 @@ class Migration(migrations.Migration):
             options={"table": "cancellations", "app": "models", "pk_attr": "id"},
             bases=["Row"],
         ),
+        ops.CreateModel(
+            name="PlanPrice",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
+                (
+                    "plan",
+                    fields.ForeignKeyField(
+                        "models.Plan",
+                        source_field="plan_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="prices",
+                        on_delete=OnDelete.RESTRICT,
+                    ),
+                ),
+                ("price", fields.BigIntField()),
+                ("effective_from", fields.DateField()),
+                ("announced_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("applied_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "plan_prices", "app": "models", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
+            name="PriceNotice",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
+                (
+                    "subscription",
+                    fields.ForeignKeyField(
+                        "models.PlanSubscription",
+                        source_field="subscription_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="price_notices",
+                        on_delete=OnDelete.RESTRICT,
+                    ),
+                ),
+                (
+                    "plan_price",
+                    fields.ForeignKeyField(
+                        "models.PlanPrice",
+                        source_field="plan_price_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="notices",
+                        on_delete=OnDelete.RESTRICT,
+                    ),
+                ),
+                ("applies_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("told_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "price_notices", "app": "models", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.AddField(
+            model_name="Payment",
+            name="period",
+            field=fields.IntField(null=True),
+        ),
+        ops.AddField(
+            model_name="Payment",
+            name="renewal_key",
+            field=fields.CharField(null=True, max_length=60),
+        ),
+        ops.AddField(
+            model_name="Payment",
+            name="subscription_id",
+            field=fields.UUIDField(null=True),
+        ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="reminded",
+            field=fields.IntField(default=0, db_default=0),
+        ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="renewal_id",
+            field=fields.UUIDField(null=True),
+        ),
         ops.AddField(
             model_name="PlanSubscription",
             name="revision",
             field=fields.IntField(default=1, db_default=1),
+        ),
+        ops.AddField(
+            model_name="PlanSubscription",
+            name="tries",
+            field=fields.IntField(default=0, db_default=0),
         ),
     ]

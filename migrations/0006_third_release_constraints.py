@@ -30,4 +30,26 @@ class Migration(migrations.Migration):
                 check="outcome IN ('CANCELLED', 'STAYED', 'ABANDONED')", name="cancellations_outcome_known"
             ),
         ),
+        ops.AlterModelOptions(
+            name="PlanPrice",
+            options={
+                "table": "plan_prices",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A price that an operator announced for a plan, in cents, from a day of the facility's calendar on.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="PlanPrice",
+            constraint=CheckConstraint(check="price > 0", name="plan_prices_price"),
+        ),
+        ops.AlterModelOptions(
+            name="PriceNotice",
+            options={
+                "table": "price_notices",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "The notice of a price to one subscriber: renewals from `applies_at` on charge it.",
+            },
+        ),
     ]

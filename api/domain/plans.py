@@ -78,4 +78,5 @@ def months_after(start: datetime, months: int, zone: str) -> datetime:
     years, month = divmod(local.month - 1 + months, 12)
     year, month = local.year + years, month + 1
     day = min(local.day, monthrange(year, month)[1])
-    return local.replace(year=year, month=month, day=day).astimezone(UTC)
+    # Of an hour that comes twice the first, of one that a clock skips the next: the day stays.
+    return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)

@@ -35,9 +35,12 @@ from api.services import (
     low_balances,
     mails,
     month_ends,
+    plan_prices,
     processor_events,
     refund_work,
+    renewals,
     sms,
+    subscription_states,
     text_pay_ends,
     text_pays,
     top_up_charges,
@@ -70,6 +73,8 @@ JOBS: Mapping[str, Job] = {
     month_ends.ALL_KIND: month_ends.fan_out,
     month_ends.ONE_KIND: month_ends.end_month,
     invoices.WORK_KIND: invoices.follow_invoice,
+    subscription_states.RENEWAL_WORK: renewals.look,
+    plan_prices.WORK_KIND: plan_prices.follow_price,
 }
 FAILURES_MAX: Mapping[str, int] = {
     charges.WORK_KIND: 24 * 14,
@@ -78,9 +83,11 @@ FAILURES_MAX: Mapping[str, int] = {
     ledger.LOW_BALANCE: 1_000_000,
     top_up_outcomes.AUTO_PAY_WORK: 1_000_000,
     inactivity_plans.WORK_KIND: 1_000_000,
+    subscription_states.RENEWAL_WORK: 1_000_000,
+    plan_prices.WORK_KIND: 1_000_000,
 }
-"""The processor is asked hourly for two weeks: money is not given up after an outage. Looking at a low balance, or at
-what was not used, never ends: a row that has failed would keep new work of its key from falling due."""
+"""The processor is asked hourly for two weeks: money is not given up after an outage. Looking at a low balance, at what
+was not used, or at a plan, never ends: a row that has failed would keep new work of its key from falling due."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

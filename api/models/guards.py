@@ -50,6 +50,7 @@ UNIQUE = {
     "payment_methods_unique": "payment_methods (processor, card_token)",
     "payments_unique": "payments (channel, external_reference)",
     "payments_one_per_quote": "payments (quote_id)",
+    "payments_one_per_period": "payments (renewal_key)",
     "balances_one_per_service": "balances (service_account_id)",
     "idempotency_keys_unique": "idempotency_keys (scope, key)",
     "outbox_events_unique": "outbox_events (account_id, number)",
@@ -71,6 +72,8 @@ UNIQUE = {
     "activeness_one_per_service": "activeness (service_account_id)",
     "plan_subscriptions_one_live": "plan_subscriptions (live_key)",
     "plan_subscriptions_one_per_payment": "plan_subscriptions (payment_id)",
+    "plan_prices_unique": "plan_prices (plan_id, effective_from)",
+    "price_notices_unique": "price_notices (subscription_id, plan_price_id)",
     "notification_preferences_unique": "notification_preferences (account_id, topic)",
 }
 """Columns that are unique together, and relations of one to one, which a rebuilt table on SQLite loses as well.
@@ -130,6 +133,9 @@ INDEXES = {
     "cancellations_by_begin": "cancellations (begun_at)",
     "cancellations_by_end": "cancellations (ended_at)",
     "cancellations_open": "cancellations (changed_at) where outcome is null",
+    "plan_subscriptions_by_plan": "plan_subscriptions (plan_id, id)",
+    "plan_subscriptions_by_method": "plan_subscriptions (payment_method_id)",
+    "payments_by_subscription": "payments (subscription_id)",
     "outbox_events_unpublished": "outbox_events (published_at, created_at)",
     "password_resets_by_expiry": "password_resets (expires_at)",
     "recovery_codes_by_owner": "recovery_codes (owner)",

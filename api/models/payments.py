@@ -65,7 +65,9 @@ class Payment(Row):
     """Money that comes in. Its id is the key at the processor; `quote` is unique, so it is paid once.
 
     `account` is NULL while money of a partner has found no account yet, and where an invoice was paid by its link.
-    `account_number` is what the partner named, `recorded_by` the key or member of staff that recorded it.
+    `account_number` is what the partner named, `recorded_by` the key or member of staff that recorded it. A renewal has
+    its `subscription_id` and the `period` that it is for; `renewal_key`, made of both, is unique until it has failed,
+    so that a period is charged once.
     """
 
     account: fields.ForeignKeyNullableRelation[Account] = fields.ForeignKeyField(
@@ -100,6 +102,9 @@ class Payment(Row):
     applied_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     settled_at = fields.DatetimeField(null=True)
+    subscription_id = fields.UUIDField(null=True)
+    period = fields.IntField(null=True)
+    renewal_key = fields.CharField(60, null=True)
 
     class Meta:
         table = "payments"

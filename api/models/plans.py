@@ -57,6 +57,9 @@ class PlanSubscription(Row):
     started_at = fields.DatetimeField(null=True)
     months = fields.IntField(default=1, db_default=1)
     revision = fields.IntField(default=1, db_default=1)
+    renewal_id = fields.UUIDField(null=True)
+    tries = fields.IntField(default=0, db_default=0)
+    reminded = fields.IntField(default=0, db_default=0)
 
     class Meta:
         table = "plan_subscriptions"
@@ -64,3 +67,35 @@ class PlanSubscription(Row):
             one_of("plan_subscriptions", "status", SubscriptionStatus),
             holds("plan_subscriptions_period", "period_end > period_start"),
         ]
+
+
+class PlanPrice(Row):
+    """A price that an operator announced for a plan, in cents, from a day of the facility's calendar on."""
+
+    plan: fields.ForeignKeyRelation[Plan] = fields.ForeignKeyField(
+        "models.Plan", on_delete=fields.RESTRICT, related_name="prices"
+    )
+    price = fields.BigIntField()
+    effective_from = fields.DateField()
+    announced_at = fields.DatetimeField()
+    applied_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "plan_prices"
+        constraints = [holds("plan_prices_price", "price > 0")]
+
+
+class PriceNotice(Row):
+    """The notice of a price to one subscriber: renewals from `applies_at` on charge it."""
+
+    subscription: fields.ForeignKeyRelation[PlanSubscription] = fields.ForeignKeyField(
+        "models.PlanSubscription", on_delete=fields.RESTRICT, related_name="price_notices"
+    )
+    plan_price: fields.ForeignKeyRelation[PlanPrice] = fields.ForeignKeyField(
+        "models.PlanPrice", on_delete=fields.RESTRICT, related_name="notices"
+    )
+    applies_at = fields.DatetimeField()
+    told_at = fields.DatetimeField()
+
+    class Meta:
+        table = "price_notices"

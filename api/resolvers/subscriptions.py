@@ -16,6 +16,7 @@ from api.schema.plans import PlanSubscription
 from api.schema.scalars import Info
 from api.schema.subscriptions import SubscribeInput, SubscriptionPayload, SubscriptionUpdate
 from api.services.payments import Order
+from api.services.subscription_cards import set_card
 from api.services.subscription_watch import watch
 from api.services.subscriptions import Renewal, subscribe
 
@@ -54,6 +55,25 @@ class SubscriptionsMutations:
             payment=Payment.of(done.paid.payment),
             replayed=done.paid.replayed,
         )
+
+    @mutation(
+        "Has a plan's renewals charge another card of the account. While the plan is PAST_DUE that card is tried soon, "
+        "or the same one again where it is given; `subscriptionChanged` tells what came of it. INVALID_STATE once the "
+        "plan has ended.",
+        payload=SubscriptionPayload,
+        roles=HOLDER,
+    )
+    async def set_subscription_payment_method(
+        self,
+        info: Info,
+        subscription_id: Annotated[strawberry.ID, strawberry.argument(description="The subscription.")],
+        payment_method_id: Annotated[strawberry.ID, strawberry.argument(description="One of the account's cards.")],
+    ) -> SubscriptionPayload:
+        context = info.context
+        key = key_in(subscription_id, NodeKind.SUBSCRIPTION, "subscriptionId")
+        method_id = key_in(payment_method_id, NodeKind.PAYMENT_METHOD, "paymentMethodId")
+        row = await set_card(context.ports, context.admit(HOLDER), key, method_id)
+        return SubscriptionPayload(subscription=PlanSubscription.of(row, context.ports.now()))
 
 
 @strawberry.type

@@ -28,7 +28,7 @@ publish(
     PaymentChannel,
     "The way by which money came in.",
     CARD_ONLINE="A card, charged online by the holder.",
-    AUTOPAY="A card, charged by AutoPay.",
+    AUTOPAY="A card, charged by AutoPay, or by a plan that renewed.",
     TEXTPAY="A card, charged by answering a text.",
     WESTERN_UNION="Cash or transfer at Western Union.",
     MONEYGRAM="Cash or transfer at MoneyGram.",

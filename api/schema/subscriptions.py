@@ -22,7 +22,7 @@ class SubscriptionUpdate:
         return SubscriptionUpdate(subscription=PlanSubscription.of(change.subscription, now), at=change.at)
 
 
-@strawberry.type(description="The subscription, and the payment of its first month.")
+@strawberry.type(description="The subscription, and, upon subscribing, the payment of its first month.")
 class SubscriptionPayload(Payload):
     subscription: PlanSubscription | None = strawberry.field(
         default=None, description="Null until the payment has succeeded, e.g. while it asks for an action."

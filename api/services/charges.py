@@ -53,7 +53,8 @@ _log = structlog.get_logger("api.charges")
 class Intent:
     """What is to be charged, and for what. `account_id` is None where an invoice is paid by its link.
 
-    `payment_id` is made by the caller and is the processor's idempotency key. `lines` sum to what is charged.
+    `payment_id` is made by the caller and is the processor's idempotency key. `lines` sum to what is charged. A renewal
+    names its subscription and the number of the period.
     """
 
     payment_id: UUID
@@ -67,6 +68,13 @@ class Intent:
     plan_id: UUID | None = None
     invoice_id: UUID | None = None
     stamps: int | None = None
+    subscription_id: UUID | None = None
+    period: int | None = None
+
+    @property
+    def renewal_key(self) -> str | None:
+        """Return what at most one payment may have that has not failed; None unless a plan is renewed."""
+        return f"{self.subscription_id}:{self.period}" if self.subscription_id is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +102,12 @@ async def begin(ports: Ports, intent: Intent, balance: Balance | None) -> Row:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", ("input", "paymentMethodId")))
     await execute(
         "insert into payments (id, account_id, quote_id, service_account_id, method_id, purpose, channel, status,"
-        " amount, total, lines, plan_id, invoice_id, stamps, processor, created_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        " amount, total, lines, plan_id, invoice_id, stamps, processor, created_at, subscription_id, period,"
+        " renewal_key) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         intent.payment_id, intent.account_id, intent.quote_id, intent.service_account_id, intent.method_id,
         intent.purpose.value, intent.channel.value, PaymentStatus.PROCESSING.value, amount, total_of(lines),
         json.dumps([line.kept() for line in lines]), intent.plan_id, intent.invoice_id, intent.stamps,
-        ports.processor.name, now,
+        ports.processor.name, now, intent.subscription_id, intent.period, intent.renewal_key,
     )  # fmt: skip
     if balance is not None and intent.purpose in _HELD_FOR:
         balance = await place_hold(balance, HoldKind.PAYMENT, intent.payment_id, amount, now=now, expires_at=None)

@@ -47,7 +47,7 @@ async def begin_closing(
     ports: Ports, closure_id: UUID, facts: Facts, begun: Begun, now: datetime
 ) -> tuple[Row, list[UUID]]:
     """Close what the facts name, within the transaction under way; return the closing's row, and the charges of
-    AutoPay and TextPay that are to be withdrawn after the commit.
+    AutoPay, TextPay and plans that are to be withdrawn after the commit.
 
     The facts were read under the locks of the balances, then of the account, which hold since.
     """
@@ -96,7 +96,7 @@ async def _end(ports: Ports, closure: Row, facts: Facts, begun: Begun, now: date
     """
     closure_id, account_id = read_uuid(closure["id"]), read_uuid(facts.account["id"])
     in_flight = await closure_ends.end_services(ports, closure_id, facts, now)
-    await closure_ends.end_subscriptions(ports, facts.subscriptions, now)
+    in_flight += await closure_ends.end_subscriptions(ports, facts.subscriptions, now)
     for row in facts.services:
         # Of Direct Bill the credit is known once its hold is over.
         if Product(row["product"]) is Product.ADVANCE_CONNECT:

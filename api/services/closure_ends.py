@@ -18,6 +18,7 @@ from api.services.auto_pays import end_auto_pay
 from api.services.closure_facts import Facts
 from api.services.email_changes import end_email_change
 from api.services.ledger import OPERATOR, Balance, post, save
+from api.services.renewal_outcomes import end_renewal
 from api.services.reset_ends import end_resets
 from api.services.subscription_states import change
 from api.services.text_pay_ends import end_text_pay
@@ -84,10 +85,14 @@ async def _end_balance(closure_id: UUID, balance: Balance, now: datetime) -> Non
     await save(replace(balance, low_below=None), now, UpdateCause.CLOSURE, entry)
 
 
-async def end_subscriptions(ports: Ports, subscriptions: Sequence[Row], now: datetime) -> None:
-    """End plans at once, without a refund (rule 25)."""
+async def end_subscriptions(ports: Ports, subscriptions: Sequence[Row], now: datetime) -> list[UUID]:
+    """End plans at once, without a refund (rule 25); return renewals under way, to be withdrawn after the commit."""
+    in_flight = []
     for row in subscriptions:
+        if renewal_id := await end_renewal(row):
+            in_flight.append(renewal_id)
         await change(ports, row, SubscriptionStatus.CANCELLED_BY_CLOSURE, access_until=now)
+    return in_flight
 
 
 async def end_access(ports: Ports, account: Row, now: datetime) -> None:

@@ -121,7 +121,7 @@ async def replay_deletion(ports: Ports, ended: EndedSignIn, order: Order) -> Clo
 async def carry_out(ports: Ports, account_id: UUID, order: Order, asker: Asker) -> Closing:
     """Close what the order names, at once and as a whole; a repeat with the same key is the same closing.
 
-    A charge of AutoPay or TextPay that was begun and not sent is withdrawn before this returns.
+    A charge of AutoPay, TextPay or a plan that was begun and not sent is withdrawn before this returns.
 
     Raises Refused: TOKEN_INVALID or TOKEN_EXPIRED for the preview; STALE with the parts that changed since it;
     ACKNOWLEDGEMENT_MISSING; ACCOUNT_CLOSED; INVALID for the contact address; REAUTHENTICATION_REQUIRED where the

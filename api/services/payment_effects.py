@@ -18,6 +18,7 @@ from api.services.card_tries import note_decline
 from api.services.invoices import pay_off
 from api.services.ledger import OPERATOR, Balance, post, save
 from api.services.payment_receipts import queue_receipt
+from api.services.renewal_outcomes import after_renewal
 from api.services.subscription_begins import begin_subscription
 from api.services.top_up_outcomes import after_top_up
 
@@ -95,6 +96,8 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     """Do what else follows from a payment that has just succeeded or failed, within the same transaction."""
     await after_top_up(ports, payment, balance)
     await note_decline(ports, payment)
+    if payment["subscription_id"]:
+        await after_renewal(ports, payment)
     if payment["status"] == PaymentStatus.SUCCEEDED.value:
         await _after_success(ports, payment)
         await queue_receipt(ports, payment, balance)
@@ -105,5 +108,5 @@ async def _after_success(ports: Ports, payment: Row) -> None:
     if payment["purpose"] == PaymentPurpose.PAY_INVOICE.value:
         first = read_uuid(payment["invoice_id"]) if payment["invoice_id"] else None
         await pay_off(ports, read_uuid(payment["service_account_id"]), payment["amount"], first)
-    if payment["plan_id"]:
+    if payment["plan_id"] and not payment["subscription_id"]:
         await begin_subscription(ports, payment)

@@ -162,7 +162,7 @@ async def _uses(method_id: UUID) -> list[Fault]:
         method_id,
     )
     for row in rows:
-        facts = {"current_state": row["status"], "allowed_actions": ("unsubscribe",)}
+        facts = {"current_state": row["status"], "allowed_actions": ("setSubscriptionPaymentMethod", "unsubscribe")}
         faults.append(Fault(ErrorCode.INVALID_STATE, "payments.card_used_by_plan", path, facts=facts))
     return faults
 

@@ -23,6 +23,8 @@ async def queue_receipt(ports: Ports, payment: Row, balance: Balance | None) -> 
         return
     locale = account["locale"]
     channel, purpose = (payment[name].lower() for name in ("channel", "purpose"))
+    if payment["subscription_id"]:
+        channel = "renewal"
     await notify(
         ports,
         account,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Row, execute, read_time, read_uuid
+from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.domain.plans import SubscriptionStatus, months_after
+from api.services.plan_prices import tell_prices
 from api.services.plans import find_plan, key_of_plan, live_subscription
 from api.services.spending import lock_spending
-from api.services.subscription_states import change, tell_subscription
+from api.services.subscription_states import change, expect, tell_subscription
 
 
 async def begin_subscription(ports: Ports, payment: Row) -> None:
@@ -25,8 +26,9 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
     if live is not None:
         months = live["months"] + 1
         until = months_after(read_time(live["started_at"] or live["period_start"]), months, zone)
+        renewed = SubscriptionStatus.ACTIVE if live["status"] == SubscriptionStatus.PAST_DUE.value else None
         await change(
-            ports, live, months=months, period_end=until, access_until=until,
+            ports, live, renewed, tries=0, months=months, period_end=until, access_until=until,
             renews_at=until if live["renews_at"] else None,
         )  # fmt: skip
         return
@@ -39,3 +41,7 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
         payment["amount"], now, until, plan["p_included_calls"], key_of_plan(account_id, plan), payment["id"],
     )  # fmt: skip
     await tell_subscription(ports, account_id, subscription_id)
+    begun = await fetch_one("select * from plan_subscriptions where id = $1", subscription_id)
+    assert begun is not None
+    await expect(begun)
+    await tell_prices(ports, begun)

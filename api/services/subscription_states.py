@@ -6,14 +6,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api.adapters.database import Row, execute, fetch_one, read_uuid
+from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.domain.plans import SUBSCRIPTION_MOVES, SubscriptionStatus, advance
+from api.domain.renewals import reminder_at
+from api.services import due_work
 from api.services.cancellation_flows import end_with_subscription
 from api.services.outbox import tell
 from api.services.plans import subscription_row
 
 EVENT = "subscription"
+RENEWAL_WORK = "renewal"
+"""Kind of the work that looks at a subscription when something of it falls due: reminder, renewal, try or end."""
+
+_DATES = frozenset({"status", "renews_at", "period_end", "renewal_id"})
 
 
 async def lock_subscription(subscription_id: UUID) -> Row | None:
@@ -30,7 +36,8 @@ async def lock_subscription(subscription_id: UUID) -> Row | None:
 
 async def change(ports: Ports, row: Row, status: SubscriptionStatus | None = None, **columns: Any) -> Row:
     """Change columns of a locked subscription, and its status where one is given, and tell its watchers; return it as
-    it is then. One that ends leaves its place to another and renews no more, and a flow of unsubscribing ends with it.
+    it is then; what falls due of it next is made due. One that ends leaves its place to another and renews no more,
+    and a flow of unsubscribing ends with it.
 
     Raises ForbiddenSubscriptionMove, see domain/plans.
     """
@@ -48,7 +55,30 @@ async def change(ports: Ports, row: Row, status: SubscriptionStatus | None = Non
     await tell_subscription(ports, read_uuid(row["account_id"]), subscription_id)
     changed = await fetch_one("select * from plan_subscriptions where id = $1", subscription_id)
     assert changed is not None, "subscriptions are never deleted"
+    if not _DATES.isdisjoint(columns):
+        await expect(changed)
     return changed
+
+
+async def expect(row: Row) -> None:
+    """Make due what comes next of a subscription, instead of anything that was due before; within the transaction under
+    way. Work that holds a claim of it completes that first."""
+    key, due_at = str(read_uuid(row["id"])), _next_due(row)
+    await due_work.drop(RENEWAL_WORK, key)
+    if due_at is not None:
+        await due_work.enqueue(RENEWAL_WORK, key, due_at)
+
+
+def _next_due(row: Row) -> datetime | None:
+    status = SubscriptionStatus(row["status"])
+    if row["renewal_id"] is not None or not SUBSCRIPTION_MOVES[status]:
+        # The outcome of a charge under way says what comes next.
+        return None
+    if status is SubscriptionStatus.CANCEL_SCHEDULED:
+        return read_time(row["period_end"])
+    renews_at = read_time(row["renews_at"])
+    is_reminded = status is SubscriptionStatus.PAST_DUE or row["reminded"] >= row["months"]
+    return renews_at if is_reminded else reminder_at(renews_at)
 
 
 async def tell_subscription(ports: Ports, account_id: UUID, subscription_id: UUID) -> None:

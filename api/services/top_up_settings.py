@@ -99,10 +99,11 @@ async def lock_prepaid(account_id: UUID, service_account_id: UUID, *path: str) -
     return service, balance
 
 
-async def own_method(ports: Ports, account_id: UUID, method_id: UUID) -> Row:
+async def own_method(
+    ports: Ports, account_id: UUID, method_id: UUID, path: tuple[str, ...] = ("input", "paymentMethodId")
+) -> Row:
     """Return a holder's card that may be charged while nobody is there, locked so that it stays: neither removed, nor
     expired, nor one whose bank took a payment back. Raises Refused."""
-    path = ("input", "paymentMethodId")
     await fetch_one("select id from accounts where id = $1 for update", account_id)
     await fetch_one("select id from payment_methods where id = $1 for update", method_id)
     method = await find_method(account_id, method_id)

@@ -154,7 +154,10 @@ async def test_all_that_uses_a_card_is_told_at_once(service: Service) -> None:
 
     errors = (await remove(service, ann, card))["errors"]
 
-    assert [error["allowedActions"] for error in errors] == [["cancelAutoPay"], ["unsubscribe"]]
+    assert [error["allowedActions"] for error in errors] == [
+        ["cancelAutoPay"],
+        ["setSubscriptionPaymentMethod", "unsubscribe"],
+    ]
 
 
 async def test_what_has_ended_does_not_keep_a_card(service: Service) -> None:

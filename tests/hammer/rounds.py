@@ -32,7 +32,7 @@ WATCHED = 3
 Fault = Callable[[], Awaitable[None]]
 """Something that is done to a machine while operations go on."""
 UNSETTLED = ("PROCESSING", "REQUIRES_ACTION")
-DATED = ("cancellation", "card_expiry", "months", "month", "inactivity", "invoice")
+DATED = ("cancellation", "card_expiry", "months", "month", "inactivity", "invoice", "renewal", "plan_price")
 """Work that waits for a day of the calendar: there is always some, however quiet it is."""
 
 
