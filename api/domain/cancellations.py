@@ -60,6 +60,25 @@ CANCELLATION_MOVES: Mapping[State, Mapping[CancellationAction, State]] = {
 }
 
 
+class Ending(Enum):
+    """How a plan ends that is cancelled now."""
+
+    PERIOD_END = "period_end"
+    AT_ONCE = "at_once"
+    RENEWING = "renewing"
+
+
+def ending_of(paid_until: datetime, renewed_until: datetime | None, now: datetime) -> tuple[Ending, datetime]:
+    """Return how a plan ends that is cancelled now, and until when it can be used.
+
+    What is paid can be used. Where that is over it ends at once, unless its renewal is being charged already, to last
+    until `renewed_until` (None: no charge is under way): that came first, and is used if it is paid.
+    """
+    if renewed_until is not None:
+        return Ending.RENEWING, renewed_until
+    return (Ending.PERIOD_END, paid_until) if now < paid_until else (Ending.AT_ONCE, now)
+
+
 class OutOfOrder(ValueError):
     """An action that the step does not offer; `allowed` are those that it does, and nothing changed."""
 

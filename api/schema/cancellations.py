@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from api.adapters.database import Row, read_time, read_uuid
+from api.adapters.database import Row, read_uuid
 from api.domain.cancellation_data import cancellation_data, label_key
 from api.domain.cancellations import CancellationAction, CancellationOutcome, CancellationStep, allowed_actions
 from api.domain.ids import NodeKind, global_id
@@ -16,7 +16,7 @@ from api.schema.enums import publish
 from api.schema.errors import Payload
 from api.schema.pages import Locale
 from api.schema.scalars import Info, Node
-from api.services.cancellation_flows import state_of
+from api.services.cancellation_flows import flow_ending, state_of
 from api.services.cancellation_mails import facility_time
 
 if TYPE_CHECKING:
@@ -53,22 +53,20 @@ class CancellationWarning:
     text: str = strawberry.field(description="What cancelling brings, with the date, by the clocks at the facility.")
     access_until: datetime = strawberry.field(
         description="Until when the plan can be used if it is cancelled now; the present moment where the paid month "
-        "is over."
+        "is over, the end of the next one where that is being charged."
     )
     no_refund: str = strawberry.field(description="That nothing is refunded.")
 
     @staticmethod
     def of(row: Row, locale: str, now: datetime) -> CancellationWarning:
-        until = max(read_time(row["s_period_end"]), now)
+        ending, until = flow_ending(row, now)
         params = {
             "plan": row[f"p_name_{locale}"],
             "facility": row["f_name"],
             "until": facility_time(until, row["f_time_zone"]),
         }
-        key = "cancellations.warning_at_once" if until == now else "cancellations.warning"
-        return CancellationWarning(
-            text=render(locale, key, params), access_until=until, no_refund=render(locale, "cancellations.no_refund")
-        )
+        text = render(locale, f"cancellations.warning_{ending.value}", params)
+        return CancellationWarning(text=text, access_until=until, no_refund=render(locale, "cancellations.no_refund"))
 
 
 @strawberry.type(description="Unsubscribe, reason, warning, complete; stay enrolled from any step.")

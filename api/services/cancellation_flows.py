@@ -15,10 +15,12 @@ from api.domain.cancellations import (
     BEGUN,
     CancellationOutcome,
     CancellationStep,
+    Ending,
     State,
+    ending_of,
     state_at,
 )
-from api.domain.plans import SubscriptionStatus
+from api.domain.plans import SubscriptionStatus, months_after
 from api.services import due_work
 
 WORK_KIND = "cancellation"
@@ -27,7 +29,8 @@ RENEWING = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 
 _FLOWS = (
     "select t.id, t.subscription_id, t.step, t.outcome, t.reason, t.changed_at, s.account_id, s.status as s_status,"
-    " s.period_end as s_period_end, s.access_until as s_access_until, p.name_en as p_name_en, p.name_es as p_name_es,"
+    " s.period_end as s_period_end, s.period_start as s_period_start, s.started_at as s_started_at,"
+    " s.months as s_months, s.renewal_id as s_renewal_id, p.name_en as p_name_en, p.name_es as p_name_es,"
     " f.name as f_name, f.time_zone as f_time_zone"
     " from cancellations t join plan_subscriptions s on s.id = t.subscription_id join plans p on p.id = s.plan_id"
     " join facilities f on f.id = p.facility_id"
@@ -45,6 +48,15 @@ def state_of(flow: Row, now: datetime) -> State:
     if state[0] is not CancellationStep.DONE and SubscriptionStatus(flow["s_status"]) not in RENEWING:
         return ABANDONED
     return state_at(state, read_time(flow["changed_at"]), now, cancellation_data().abandoned_after)
+
+
+def flow_ending(flow: Row, now: datetime) -> tuple[Ending, datetime]:
+    """Return how the plan of a flow ends if it is cancelled now, and until when it can be used."""
+    renewed_until = None
+    if flow["s_renewal_id"] is not None:
+        begun_at = read_time(flow["s_started_at"] or flow["s_period_start"])
+        renewed_until = months_after(begun_at, flow["s_months"] + 1, flow["f_time_zone"])
+    return ending_of(read_time(flow["s_period_end"]), renewed_until, now)
 
 
 async def flow_of(account_id: UUID, cancellation_id: UUID) -> Row | None:

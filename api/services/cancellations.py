@@ -16,6 +16,7 @@ from api.domain.cancellations import (
     CancellationAction,
     CancellationOutcome,
     CancellationStep,
+    Ending,
     OutOfOrder,
     State,
     advance,
@@ -29,6 +30,7 @@ from api.services.cancellation_flows import (
     begin_flow,
     end_left,
     expect_left,
+    flow_ending,
     flow_of,
     open_flow,
     state_of,
@@ -106,6 +108,7 @@ async def stay(ports: Ports, account_id: UUID, cancellation_id: UUID) -> Unsubsc
 @transactional
 async def complete(ports: Ports, viewer: Viewer, cancellation_id: UUID) -> Unsubscribing:
     """Cancel: the plan renews no more and can be used until the paid period ends; where that is over it ends at once.
+    A renewal that is being charged came first: the plan ends with the period that it pays, or at once if it fails.
 
     The confirmation goes out by mail. A repeat changes nothing, also when the cancellation was taken back since.
     Raises Refused with NOT_FOUND, or INVALID_STATE out of order.
@@ -117,19 +120,19 @@ async def complete(ports: Ports, viewer: Viewer, cancellation_id: UUID) -> Unsub
     subscription_id = read_uuid(locked.subscription["id"])
     if before != after:
         await write_state(cancellation_id, after, now)
-        await _cancel(ports, locked.subscription, now)
-    shown = await _shown(viewer.account_id, cancellation_id, subscription_id)
-    if before != after:
-        await tell_cancelled(ports, viewer, shown.subscription, cancellation_id)
-    return shown
+        await _cancel(ports, locked, viewer)
+    return await _shown(viewer.account_id, cancellation_id, subscription_id)
 
 
-async def _cancel(ports: Ports, subscription: Row, now: datetime) -> None:
-    """Have a locked subscription renew no more."""
-    until = max(read_time(subscription["period_end"]), now)
-    row = await change(ports, subscription, SubscriptionStatus.CANCEL_SCHEDULED, renews_at=None, access_until=until)
-    if until == now:
+async def _cancel(ports: Ports, locked: _Locked, viewer: Viewer) -> None:
+    """Have a locked subscription renew no more, and confirm that."""
+    ending, until = flow_ending(locked.flow, ports.now())
+    row = await change(
+        ports, locked.subscription, SubscriptionStatus.CANCEL_SCHEDULED, renews_at=None, access_until=until
+    )
+    if ending is Ending.AT_ONCE:
         await change(ports, row, SubscriptionStatus.ENDED)
+    await tell_cancelled(ports, viewer, locked.flow, ending, until)
 
 
 @transactional
