@@ -30,6 +30,7 @@ class RenewalRules:
     """When a renewal is tried, reminded of, and how long ahead a new price is told."""
 
     try_days: tuple[int, ...]
+    unreachable_after: timedelta
     reminder_before: timedelta
     notice: timedelta
 
@@ -40,6 +41,7 @@ def renewal_rules() -> RenewalRules:
     tables = tomllib.loads((files("api") / "data" / "renewals.toml").read_text("utf-8"))
     return RenewalRules(
         tuple(tables["tries"]["days"]),
+        timedelta(hours=tables["tries"]["unreachable_hours"]),
         timedelta(days=tables["reminder"]["days_before"]),
         timedelta(days=tables["prices"]["notice_days"]),
     )

@@ -115,14 +115,16 @@ class Runner:
 
     async def run(self) -> None:
         """Work until stopped."""
-        is_month_expected = False
+        are_dates_expected = False
         while not self._stopping:
             self._wake.clear()
             try:
                 await follow_sandbox_clock(self._ports)
-                if not is_month_expected:
+                if not are_dates_expected:
                     await month_ends.expect_month_end(self._ports)
-                    is_month_expected = True
+                    while await subscription_states.expect_renewals(self._ports):
+                        pass
+                    are_dates_expected = True
                 await self.run_due(self._ports.now())
             except DatabaseUnavailable:
                 _log.warning("the database did not answer")

@@ -1,7 +1,8 @@
 """Prices of plans: announced by an operator, told to each subscriber by mail, charged when that said (rule 28).
 
 A price is the plan's for new subscribers from its day on. A subscriber pays it from the first renewal that comes at
-least 30 days after the notice; so whoever subscribes, or takes a cancellation back, in between is told then.
+least 30 days after the notice. So whoever subscribes in between is told then, and whoever had cancelled and stays after
+all with the next renewal.
 """
 
 from __future__ import annotations

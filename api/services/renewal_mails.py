@@ -26,9 +26,7 @@ async def remind(ports: Ports, row: Row, total: int) -> None:
     await notify(ports, account, NotificationTopic.RENEWAL, "renewals.reminder", key=key, params=params)
 
 
-async def tell_failure(
-    ports: Ports, row: Row, plan: Row, why: str, total: int, *, tries: int, again_at: datetime
-) -> None:
+async def tell_failure(ports: Ports, row: Row, plan: Row, why: str, total: int, again_at: datetime) -> None:
     """Tell a subscription's holder why it could not be renewed, and when it is tried again."""
     account = await _account(row)
     params = await _params(row, plan, account["locale"], total) | {

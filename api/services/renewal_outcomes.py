@@ -15,7 +15,7 @@ from api.domain.accounts import AccountStatus
 from api.domain.charge_lines import Line, total_of
 from api.domain.payments import DeclineReason, PaymentStatus
 from api.domain.plans import LASTING, SubscriptionStatus
-from api.domain.renewals import last_try_at, next_try_at, period_of
+from api.domain.renewals import last_try_at, next_try_at, period_of, renewal_rules
 from api.services import due_work, renewal_mails
 from api.services.plan_prices import started, tell_prices
 from api.services.plans import find_plan
@@ -23,10 +23,11 @@ from api.services.subscription_begins import begin_subscription
 from api.services.subscription_states import change, expect, lock_subscription
 from api.services.top_up_outcomes import SENDING
 
+UNREACHABLE = "unreachable"
 _WHY = {
     DeclineReason.AUTHENTICATION_REQUIRED: "confirm",
     DeclineReason.CARD_EXPIRED: "card_unusable",
-    DeclineReason.PROCESSOR_UNAVAILABLE: "unreachable",
+    DeclineReason.PROCESSOR_UNAVAILABLE: UNREACHABLE,
 }
 
 
@@ -80,17 +81,22 @@ async def _succeeded(ports: Ports, row: Row, payment: Row) -> None:
 
 async def renewal_failed(ports: Ports, row: Row, plan: Row, why: str, lines: Sequence[Line]) -> None:
     """Note that a locked subscription, with no charge under way, could not be renewed: it is tried again, or has ended;
-    its holder is mailed. `why` names the text that says so, `renewals.why_<why>`."""
+    its holder is mailed. `why` names the text that says so, `renewals.why_<why>`.
+
+    What the processor could not be asked uses up no try and is mailed once.
+    """
     now, due, zone = ports.now(), read_time(row["period_end"]), plan["f_time_zone"]
-    tries = row["tries"] + 1
-    again_at = next_try_at(due, tries, now, zone)
+    is_our_fault = why == UNREACHABLE
+    tries = row["tries"] + (0 if is_our_fault else 1)
+    again_at = now + renewal_rules().unreachable_after if is_our_fault else next_try_at(due, tries, now, zone)
     if again_at is None:
         ended = await change(ports, row, SubscriptionStatus.ENDED, access_until=now, tries=tries)
         await renewal_mails.tell_end(ports, ended, plan, why, total_of(lines))
         return
     until = max(last_try_at(due, zone), again_at)
     await change(ports, row, SubscriptionStatus.PAST_DUE, renews_at=again_at, access_until=until, tries=tries)
-    await renewal_mails.tell_failure(ports, row, plan, why, total_of(lines), tries=tries, again_at=again_at)
+    if not is_our_fault or row["status"] == SubscriptionStatus.ACTIVE.value:
+        await renewal_mails.tell_failure(ports, row, plan, why, total_of(lines), again_at)
 
 
 async def end_cancelled(ports: Ports, row: Row) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
+from api.adapters.database import Row, execute, fetch, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.domain.plans import SUBSCRIPTION_MOVES, SubscriptionStatus, advance
 from api.domain.renewals import reminder_at
@@ -19,6 +19,7 @@ EVENT = "subscription"
 RENEWAL_WORK = "renewal"
 """Kind of the work that looks at a subscription when something of it falls due: reminder, renewal, try or end."""
 
+EXPECTED_AT_ONCE = 1_000
 _DATES = frozenset({"status", "renews_at", "period_end", "renewal_id"})
 
 
@@ -67,6 +68,23 @@ async def expect(row: Row) -> None:
     await due_work.drop(RENEWAL_WORK, key)
     if due_at is not None:
         await due_work.enqueue(RENEWAL_WORK, key, due_at)
+
+
+@transactional
+async def expect_renewals(ports: Ports) -> int:
+    """Make due what comes next of subscriptions of which nothing is, such as those that began before plans renewed;
+    return how many there were, at most a thousand at once."""
+    rows = await fetch(
+        "select t.* from plan_subscriptions t where t.live_key is not null and t.renewal_id is null"
+        " and (t.renews_at is not null or t.status = 'CANCEL_SCHEDULED') and not exists (select 1 from due_work d"
+        " where d.kind = $1 and d.key = cast(t.id as text)) order by t.id limit $2",
+        RENEWAL_WORK, EXPECTED_AT_ONCE,
+    )  # fmt: skip
+    for row in rows:
+        due_at = _next_due(row)
+        assert due_at is not None, "it lasts, and no charge is under way"
+        await due_work.enqueue(RENEWAL_WORK, str(read_uuid(row["id"])), due_at)
+    return len(rows)
 
 
 def _next_due(row: Row) -> datetime | None:

@@ -13,6 +13,7 @@ from api.domain.days import day_of
 from api.jobs.runner import Runner
 from api.services import due_work
 from api.services.audit import audit
+from api.services.subscription_states import expect_renewals
 from tests.flows.closing import delete
 from tests.flows.conftest import Service
 from tests.flows.paying import fee
@@ -237,6 +238,17 @@ async def test_a_process_that_dies_between_the_charge_and_its_commit_leaves_one_
     assert await ann.charged() == 2
     assert [(one["period"], one["status"]) for one in await renewals()] == [(1, "SUCCEEDED")]
     assert await due_work.next_due(service.ports.now()) is None
+
+
+async def test_a_plan_that_began_before_plans_renewed_is_renewed_as_well(service: Service) -> None:
+    ann = await begun(service, local("2027-01-31 12:00"))
+    await execute("delete from due_work where kind = 'renewal'")
+    await execute("update plan_subscriptions set started_at = null")
+
+    found = [await expect_renewals(service.ports) for _ in range(2)]
+    await ann.renew()
+
+    assert (found, await ann.charged()) == ([1, 0], 2)
 
 
 # ── the account is deleted ──────────────────────────────────────────────────

@@ -152,6 +152,24 @@ async def test_a_spending_cap_is_a_failed_try_too(service: Service) -> None:
     assert "what your account may spend" in mail.text
 
 
+async def test_a_processor_that_cannot_be_reached_uses_up_no_try_and_is_mailed_once(service: Service) -> None:
+    ann = await begun(service, local(START))
+    ends = await ann.stand_before()
+    await service.processor.behave("timeout")
+    await service.work()
+
+    await ann.until(ends + timedelta(days=1))
+    found = await ann.read()
+    assert (found["status"], (await ann.subjects())[1:]) == (
+        "PAST_DUE", ["Visits could not be renewed; you keep access"],
+    )  # fmt: skip
+    assert {one["status"] for one in (await renewals())[:-1]} == {"FAILED"}
+    await service.processor.behave("ok")
+    await ann.until(ends + timedelta(days=1, hours=2))
+    assert ((await ann.read())["status"], await ann.charged()) == ("ACTIVE", 2)
+    assert day((await ann.read())["currentPeriodEnd"]) == "2027-03-31"
+
+
 @pytest.mark.rule("38a")
 async def test_other_cards_declines_put_a_try_off_and_do_not_cost_one(service: Service) -> None:
     ann = await begun(service, local(START))
