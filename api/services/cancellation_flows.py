@@ -81,6 +81,12 @@ async def newest_flows(subscription_ids: Sequence[UUID]) -> list[Row | None]:
     return [found.get(key) for key in subscription_ids]
 
 
+async def was_cancelled(subscription_id: UUID) -> bool:
+    """Tell whether the last flow of a subscription cancelled it."""
+    (flow,) = await newest_flows([subscription_id])
+    return flow is not None and flow["outcome"] == CancellationOutcome.CANCELLED.value
+
+
 async def begin_flow(subscription_id: UUID, now: datetime) -> UUID:
     """Begin a flow within the transaction under way, which has the subscription locked; return its id."""
     key = uuid7()

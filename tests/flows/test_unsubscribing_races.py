@@ -26,7 +26,8 @@ from tests import factories
 from tests.flows.closing import ledger_of
 from tests.flows.conftest import Service
 from tests.flows.renewing import Scene, begun
-from tests.flows.unsubscribing import CANCEL, act, begin
+from tests.flows.test_payments import HeldUp
+from tests.flows.unsubscribing import CANCEL, act, begin, cancel
 
 pytestmark = pytest.mark.rule("28", "29", "30")
 RACES = int(os.environ.get("RACES") or 4)
@@ -118,4 +119,42 @@ async def test_a_plan_cancelled_as_it_renews_is_charged_or_cancelled_and_never_b
     assert {(await plan_of(scene))["status"] for scene in scenes.values()} == {"ENDED"}
     assert await service.processor.captured_cents() == PRICE * (RACES + ways["charged"])
     assert await ledger_of("PLAN_REVENUE") == PRICE * (RACES + ways["charged"])
+    assert (await audit()).differences == ()
+
+
+class CancelledMeanwhile(HeldUp):
+    """Gives the charge up and lets the holder cancel while the request stands still, then charges after all."""
+
+    def __init__(self, service: Service, scene: Scene) -> None:
+        super().__init__(service)
+        self._scene = scene
+
+    async def charge(self, **order: Any) -> Any:
+        service = self._service
+        service.ports.processor = self._processor
+        await service.advance(timedelta(minutes=11))
+        await service.work()
+        one = (await self._scene.read())["id"]
+        await cancel(service, self._scene.holder, one)
+        return await self._processor.charge(**order)
+
+
+@pytest.mark.row("F50")
+async def test_a_charge_that_turns_up_after_the_plan_was_cancelled_buys_a_month_that_does_not_renew(
+    service: Service,
+) -> None:
+    scene = await begun(service)
+    await scene.stand_before()
+    late = CancelledMeanwhile(service, scene)
+    # Nobody can promise for this one that the key is given up.
+    late._processor.abandon = late._processor.inquire  # type: ignore[method-assign]
+    service.ports.processor = late
+    await service.work()
+    await settle(service)
+
+    found = await fetch("select status, renews_at, months from plan_subscriptions order by id")
+    assert [(row["status"], row["renews_at"]) for row in found] == [("ENDED", None), ("CANCEL_SCHEDULED", None)]
+    await service.advance(timedelta(days=40))
+    await settle(service)
+    assert await service.processor.captured_cents() == 2 * PRICE
     assert (await audit()).differences == ()
