@@ -34,6 +34,7 @@ from api.domain.ids import NodeKind, global_id
 from api.graphql import build_schema
 from api.resolvers.fields import Door
 from api.services import demo
+from api.services.cancellations import unsubscribe
 from api.services.staff import insert_staff
 from tests.factories import Holder, holder, subscription
 from tests.flows.conftest import Service
@@ -212,10 +213,18 @@ async def test_what_is_somebody_elses_is_answered_like_what_does_not_exist(servi
     mine: Holder = await holder(service)
     await mine.advance_connect()
     await held(service, await holder(service, "ben@mail.test"))
+    (plan,) = await fetch("select id, account_id from plan_subscriptions")
+    await unsubscribe(service.ports, read_uuid(plan["account_id"]), read_uuid(plan["id"]))
     switch = await make_key(service.ports.now(), "swept", Role.PHONE_SWITCH)
     theirs_by_kind = [pair async for pair in _theirs(mine)]
     found = {kind for kind, _ in theirs_by_kind}
-    assert found >= {NodeKind.ACCOUNT, NodeKind.SERVICE_ACCOUNT, NodeKind.PAYMENT, NodeKind.HELD_FUNDS}
+    assert found >= {
+        NodeKind.ACCOUNT,
+        NodeKind.SERVICE_ACCOUNT,
+        NodeKind.PAYMENT,
+        NodeKind.HELD_FUNDS,
+        NodeKind.CANCELLATION,
+    }
     wrong = {}
 
     for root in (root for root in ROOTS if any(_takes_ids(argument.type) for argument in root.field.args.values())):

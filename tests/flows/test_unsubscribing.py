@@ -47,6 +47,7 @@ pytestmark = pytest.mark.rule("29")
 A, Ends, S = CancellationAction, CancellationOutcome, CancellationStep
 DAY = timedelta(hours=24)
 NODE = f"query($id: ID!) {{ node(id: $id) {{ ... on Cancellation {{ {CANCELLATION} }} }} }}"
+CHANGED = "subscription { subscriptionChanged { subscription { status renewsAt cancellation { outcome } } } }"
 PATHS: dict[State, tuple[str, ...]] = {
     BEGUN: (),
     (S.CONFIRM, None): CANCEL[:1],
@@ -313,6 +314,22 @@ async def test_a_cancellation_is_taken_back_until_the_period_ends_and_not_after(
     assert (error["currentState"], error["allowedActions"], error["path"]) == (
         "ENDED", ["subscribe"], ["subscriptionId"],
     )  # fmt: skip
+
+
+@pytest.mark.rule("35")
+async def test_cancelling_and_taking_it_back_are_told_live(service: Service) -> None:
+    ann = await factories.holder(service)
+    one = await subscribed(service, ann)
+
+    async with service.watch(CHANGED, token=ann.token) as stream:
+        await stream.next()
+        await cancel(service, ann, one)
+        await do(service, ann.token, RESUME, id=one)
+        told = [(await stream.next())["subscriptionChanged"]["subscription"] for _ in range(2)]
+
+    assert [(each["status"], each["cancellation"]["outcome"], each["renewsAt"] is None) for each in told] == [
+        ("CANCEL_SCHEDULED", "CANCELLED", True), ("ACTIVE", "CANCELLED", False),
+    ]  # fmt: skip
 
 
 async def test_completing_again_after_it_was_taken_back_cancels_nothing(service: Service) -> None:
