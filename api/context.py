@@ -19,6 +19,7 @@ from api.domain.closing_data import closing_data
 from api.domain.ids import NodeKind
 from api.domain.texts import pick_locale, render
 from api.services.balances import balances_of
+from api.services.cancellation_flows import newest_flows
 from api.services.facilities import plans_at
 from api.services.ids import find_all
 from api.services.ledger import Balance
@@ -87,6 +88,7 @@ class Context:
     _balances: DataLoader[UUID, Balance] | None = field(init=False, default=None)
     _plans: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
     _offers: DataLoader[UUID, Offer] | None = field(init=False, default=None)
+    _cancellations: DataLoader[UUID, Row | None] | None = field(init=False, default=None)
     _timelines: DataLoader[UUID, list[Row]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -131,6 +133,13 @@ class Context:
 
             self._offers = DataLoader(load_fn=load, cache=False)
         return await self._offers.load(facility_id)
+
+    async def cancellation_of(self, subscription_id: UUID) -> Row | None:
+        """Return the newest flow of unsubscribing from a subscription that was found before, or None; those of many
+        asked for at once take one statement."""
+        if self._cancellations is None:
+            self._cancellations = DataLoader(load_fn=newest_flows, cache=False)
+        return await self._cancellations.load(subscription_id)
 
     async def timeline_of(self, refund_id: UUID) -> list[Row]:
         """Return the lines of a refund that was found before; many asked for at once take one statement."""

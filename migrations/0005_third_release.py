@@ -11,6 +11,33 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.CreateModel(
+            name="Cancellation",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
+                (
+                    "subscription",
+                    fields.ForeignKeyField(
+                        "models.PlanSubscription",
+                        source_field="subscription_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="cancellations",
+                        on_delete=OnDelete.RESTRICT,
+                    ),
+                ),
+                ("open_for", fields.UUIDField(null=True, unique=True)),
+                ("step", fields.CharField(max_length=16)),
+                ("outcome", fields.CharField(null=True, max_length=16)),
+                ("reason", fields.CharField(null=True, max_length=40)),
+                ("comment", fields.CharField(null=True, max_length=1000)),
+                ("begun_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("changed_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "cancellations", "app": "models", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="PlanPrice",
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),

@@ -10,6 +10,27 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.AlterModelOptions(
+            name="Cancellation",
+            options={
+                "table": "cancellations",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "A flow of unsubscribing. `open_for` is the subscription until the flow is done, then NULL: one open flow each.",
+            },
+        ),
+        ops.AddConstraint(
+            model_name="Cancellation",
+            constraint=CheckConstraint(
+                check="step IN ('CHOOSE_REASON', 'CONFIRM', 'FINAL_WARNING', 'DONE')", name="cancellations_step_known"
+            ),
+        ),
+        ops.AddConstraint(
+            model_name="Cancellation",
+            constraint=CheckConstraint(
+                check="outcome IN ('CANCELLED', 'STAYED', 'ABANDONED')", name="cancellations_outcome_known"
+            ),
+        ),
+        ops.AlterModelOptions(
             name="PlanPrice",
             options={
                 "table": "plan_prices",

@@ -165,9 +165,10 @@ async def charged_call(
     return (await calls.record(ports, switch, report)).call
 
 
-async def subscription(service: HasPorts, account_id: UUID) -> None:
-    """Insert a subscription to a plan of a facility of its own, with a card that was removed since."""
+async def subscription(service: HasPorts, account_id: UUID) -> UUID:
+    """Insert a subscription to a plan of a facility of its own, with a card that was removed since; return its key."""
     key, plan_id, card_id, now = await _facility(), uuid7(), uuid7(), service.ports.now()
+    subscription_id = uuid7()
     await execute(
         "insert into payment_methods (id, account_id, processor, card_token, brand, last4, expiry_month, expiry_year,"
         " default_of, added_at, last_used_at, removed_at)"
@@ -183,8 +184,9 @@ async def subscription(service: HasPorts, account_id: UUID) -> None:
         "insert into plan_subscriptions (id, account_id, plan_id, payment_method_id, status, price, period_start,"
         " period_end, renews_at, access_until, included_calls_left)"
         " values ($1, $2, $3, $4, 'ACTIVE', 2999, $5, $6, $6, $6, null)",
-        uuid7(), account_id, plan_id, card_id, now, now + timedelta(days=30),
+        subscription_id, account_id, plan_id, card_id, now, now + timedelta(days=30),
     )  # fmt: skip
+    return subscription_id
 
 
 @transactional

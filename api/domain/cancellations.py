@@ -38,6 +38,7 @@ State = tuple[CancellationStep, CancellationOutcome | None]
 
 A, Ends, S = CancellationAction, CancellationOutcome, CancellationStep
 BEGUN: State = (S.CHOOSE_REASON, None)
+ABANDONED: State = (S.DONE, Ends.ABANDONED)
 
 # Choosing another reason is possible until the warning is shown; after that one goes on or stays.
 CANCELLATION_MOVES: Mapping[State, Mapping[CancellationAction, State]] = {
@@ -55,8 +56,27 @@ CANCELLATION_MOVES: Mapping[State, Mapping[CancellationAction, State]] = {
     # The same step twice is harmless.
     (S.DONE, Ends.CANCELLED): {A.COMPLETE: (S.DONE, Ends.CANCELLED)},
     (S.DONE, Ends.STAYED): {A.STAY: (S.DONE, Ends.STAYED)},
-    (S.DONE, Ends.ABANDONED): {},
+    ABANDONED: {},
 }
+
+
+class Ending(Enum):
+    """How a plan ends that is cancelled now."""
+
+    PERIOD_END = "period_end"
+    AT_ONCE = "at_once"
+    RENEWING = "renewing"
+
+
+def ending_of(paid_until: datetime, renewed_until: datetime | None, now: datetime) -> tuple[Ending, datetime]:
+    """Return how a plan ends that is cancelled now, and until when it can be used.
+
+    What is paid can be used. Where that is over it ends at once, unless its renewal is being charged already, to last
+    until `renewed_until` (None: no charge is under way): that came first, and is used if it is paid.
+    """
+    if renewed_until is not None:
+        return Ending.RENEWING, renewed_until
+    return (Ending.PERIOD_END, paid_until) if now < paid_until else (Ending.AT_ONCE, now)
 
 
 class OutOfOrder(ValueError):
@@ -86,5 +106,5 @@ def advance(state: State, action: CancellationAction) -> State:
 def state_at(state: State, changed_at: datetime, now: datetime, abandoned_after: timedelta) -> State:
     """Return the state as it is now: one that was left alone for so long is abandoned, even if nobody noticed yet."""
     if state[0] is not S.DONE and now - changed_at >= abandoned_after:
-        return (S.DONE, Ends.ABANDONED)
+        return ABANDONED
     return state

@@ -33,6 +33,7 @@ class NodeKind(IntEnum):
     CLOSURE = 18
     DUE_WORK = 40
     VIDEO_SESSION = 22
+    CANCELLATION = 21
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

@@ -13,6 +13,8 @@ from api.adapters.database import DatabaseUnavailable
 from api.adapters.ports import Ports
 from api.auth.sign_ins import follow_sandbox_clock
 from api.services import (
+    cancellation_flows,
+    cancellations,
     card_expiry,
     card_refunds,
     charges,
@@ -69,6 +71,7 @@ JOBS: Mapping[str, Job] = {
     closure_cancels.WORK_KIND: closure_cancels.cancel_payment,
     closure_states.ERASURE_WORK: erasure.erase_account,
     inactivity_plans.WORK_KIND: inactivity.look,
+    cancellation_flows.WORK_KIND: cancellations.look_at_left,
     month_ends.ALL_KIND: month_ends.fan_out,
     month_ends.ONE_KIND: month_ends.end_month,
     invoices.WORK_KIND: invoices.follow_invoice,

@@ -14,6 +14,7 @@ MODULES = (
     "api.models.payments",
     "api.models.plans",
     "api.models.video_sessions",
+    "api.models.cancellations",
     "api.models.invoices",
     "api.models.top_ups",
     "api.models.closures",

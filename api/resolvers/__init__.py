@@ -3,6 +3,7 @@
 from api.resolvers.accounts import AccountsQueries
 from api.resolvers.balances import BalancesSubscriptions
 from api.resolvers.calls import CallsMutations
+from api.resolvers.cancellations import CancellationsMutations
 from api.resolvers.closures import ClosuresMutations, ClosuresQueries, ClosuresSubscriptions
 from api.resolvers.external_payments import ExternalPaymentsMutations
 from api.resolvers.facilities import FacilitiesQueries
@@ -48,6 +49,7 @@ MUTATIONS = (
     PaymentsMutations,
     SubscriptionsMutations,
     VideoSessionsMutations,
+    CancellationsMutations,
     TopUpsMutations,
     ClosuresMutations,
     InvoicesMutations,

@@ -17,6 +17,7 @@ from api.schema.accounts import Account, Session
 from api.schema.activity import Activity
 from api.schema.balances import Balance
 from api.schema.calls import Call
+from api.schema.cancellations import Cancellation
 from api.schema.closures import Closure
 from api.schema.facilities import Facility
 from api.schema.held_funds import HeldFunds
@@ -61,6 +62,7 @@ _NODES: dict[NodeKind, Callable[[Context, Row], Node]] = {
     NodeKind.PLAN: lambda context, row: Plan.of(row),
     NodeKind.INCARCERATED_PERSON: lambda context, row: IncarceratedPerson.of(row),
     NodeKind.VIDEO_SESSION: lambda context, row: VideoSession.of(row),
+    NodeKind.CANCELLATION: lambda context, row: Cancellation.of(row, context.ports.now()),
     NodeKind.SUBSCRIPTION: lambda context, row: PlanSubscription.of(row, context.ports.now()),
 }
 

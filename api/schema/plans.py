@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 import strawberry
 
@@ -11,6 +12,7 @@ from api.domain.ids import NodeKind, global_id
 from api.domain.plans import SubscriptionStatus
 from api.domain.service_accounts import Product
 from api.domain.texts import pick_locale
+from api.schema.cancellations import Cancellation
 from api.schema.enums import publish
 from api.schema.facilities import Facility
 from api.schema.pages import Locale
@@ -69,6 +71,12 @@ class PlanSubscription(Node):
         description="Calls left in this period, less those under way; then the rate applies. Null where the plan "
         "counts none."
     )
+    key: strawberry.Private[UUID]
+
+    @strawberry.field(description="The newest flow of unsubscribing, open or done; null where there was none.")
+    async def cancellation(self, info: Info) -> Cancellation | None:
+        row = await info.context.cancellation_of(self.key)
+        return Cancellation.of(row, info.context.ports.now()) if row else None
 
     @staticmethod
     def of(row: Row, now: datetime) -> PlanSubscription:
@@ -85,4 +93,5 @@ class PlanSubscription(Node):
             access_until=read_time(row["access_until"]),
             payment_method=PaymentMethod.of(row, now, "m_"),
             included_calls_left=row["included_calls_left"],
+            key=read_uuid(row["id"]),
         )

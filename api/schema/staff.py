@@ -12,6 +12,7 @@ from api.domain.accounts import Role
 from api.domain.ids import NodeKind, key_of
 from api.domain.refunds import RefundStatus
 from api.schema.accounts import Account
+from api.schema.cancellation_reports import CancellationReport
 from api.schema.enums import publish
 from api.schema.failed_work import FailedWorkConnection
 from api.schema.held_funds import HeldFundsConnection
@@ -63,6 +64,7 @@ class AccountConnection:
 
 _FINDERS = (Role.SUPPORT_AGENT, Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
 _COMPLIANCE = (Role.COMPLIANCE, Role.ADMIN)
+_MARKETING = (Role.MARKETING,)
 _BILLING = (Role.BILLING_AGENT, Role.ADMIN)
 
 
@@ -119,6 +121,20 @@ class Staff:
     ) -> InactivityReport:
         info.context.admit(_COMPLIANCE)
         return await InactivityReport.of(since, until)
+
+    @strawberry.field(
+        description="Reasons for unsubscribing, for marketing: sums alone. A period has at most 366 days. "
+        "For: MARKETING."
+    )
+    async def cancellation_report(
+        self,
+        info: Info,
+        since: Annotated[date, strawberry.argument(name="from", description="The first day, of US Central time.")],
+        until: Annotated[date, strawberry.argument(name="to", description="The last day; it is included.")],
+    ) -> CancellationReport:
+        viewer = info.context.admit(_MARKETING)
+        assert viewer.staff is not None
+        return await CancellationReport.of(info.context.ports, viewer.staff.id, since, until)
 
     @strawberry.field(
         description="A customer's account; null when there is none. "

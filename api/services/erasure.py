@@ -36,6 +36,8 @@ _OF_ACCOUNT = (
     "update sign_ins set device = '' where account_id = $1",
     "update text_pays set phone = '' where account_id = $1",
     "update closures set contact_email = null, address = null where account_id = $1",
+    "update cancellations set comment = null where comment is not null and subscription_id in"
+    " (select id from plan_subscriptions where account_id = $1)",
     # Records that come later find nobody; the calls that were charged are told by what they cost.
     "update calls set phone = '' where service_account_id in (select id from service_accounts where account_id = $1)",
     "delete from account_phones where service_account_id in (select id from service_accounts where account_id = $1)",

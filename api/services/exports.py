@@ -41,6 +41,8 @@ _SECTIONS = {
     " from plan_subscriptions where account_id = $1",
     "video_sessions": "select id, facility_id, person_id, subscription_id, payment_id, status, scheduled_for,"
     " duration_minutes, created_at, ended_at from video_sessions where account_id = $1",
+    "cancellations": "select id, subscription_id, step, outcome, reason, comment, begun_at, ended_at from cancellations"
+    " where subscription_id in (select id from plan_subscriptions where account_id = $1)",
     "invoices": "select id, number, kind, status, statement_date, due_date, total, due, issued_at from invoices"
     " where account_id = $1",
     "closings": "select id, kind, status, requested_at, requested_via, completed_at from closures"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from api.adapters.database import Row, fetch, read_uuid
 from api.domain.ids import NodeKind
+from api.services.cancellation_flows import FLOWS
 from api.services.incarcerated_people import PEOPLE
 from api.services.plans import PLANS, SUBSCRIPTIONS
 from api.services.refund_states import WITH_CARD
@@ -34,6 +35,7 @@ _OWNED = {
     NodeKind.HELD_FUNDS: "select t.* from held_funds t where t.account_id = $1",
     NodeKind.SUBSCRIPTION: SUBSCRIPTIONS,
     NodeKind.VIDEO_SESSION: f"{SESSIONS} and t.account_id = $1",
+    NodeKind.CANCELLATION: FLOWS,
     NodeKind.CLOSURE: "select t.* from closures t where t.account_id = $1",
     # Nobody is listed: a person is found by those who have a Debit account for them, or scheduled a visit.
     NodeKind.INCARCERATED_PERSON: f"{PEOPLE} join (select incarcerated_person_id as id from service_accounts"

@@ -17,6 +17,7 @@ from api.domain.payments import DeclineReason, PaymentStatus
 from api.domain.plans import LASTING, SubscriptionStatus
 from api.domain.renewals import last_try_at, next_try_at, period_of, renewal_rules
 from api.services import due_work, renewal_mails
+from api.services.cancellation_flows import was_cancelled
 from api.services.plan_prices import started, tell_prices
 from api.services.plans import find_plan
 from api.services.subscription_begins import begin_subscription
@@ -63,7 +64,7 @@ async def _succeeded(ports: Ports, row: Row, payment: Row) -> None:
     status = SubscriptionStatus(row["status"])
     if status not in LASTING:
         if status is SubscriptionStatus.ENDED and await _is_open(row):
-            await begin_subscription(ports, payment)
+            await _begin_anew(ports, row, payment)
         return
     plan = await find_plan(read_uuid(row["plan_id"]))
     assert plan is not None, "plans are never deleted"
@@ -77,6 +78,14 @@ async def _succeeded(ports: Ports, row: Row, payment: Row) -> None:
         columns |= {"included_calls_left": plan["p_included_calls"]}
     renewed = SubscriptionStatus.ACTIVE if status is SubscriptionStatus.PAST_DUE else None
     await tell_prices(ports, await change(ports, row, renewed, **columns))
+
+
+async def _begin_anew(ports: Ports, ended: Row, payment: Row) -> None:
+    """Begin a plan that has ended anew, with a month that was paid after all; of one that was cancelled, that alone."""
+    await begin_subscription(ports, payment)
+    begun = await fetch_one("select * from plan_subscriptions where payment_id = $1", read_uuid(payment["id"]))
+    if begun is not None and await was_cancelled(read_uuid(ended["id"])):
+        await change(ports, begun, SubscriptionStatus.CANCEL_SCHEDULED, renews_at=None)
 
 
 async def renewal_failed(ports: Ports, row: Row, plan: Row, why: str, lines: Sequence[Line]) -> None:

@@ -11,6 +11,7 @@ from api.adapters.ports import Ports
 from api.domain.plans import SUBSCRIPTION_MOVES, SubscriptionStatus, advance
 from api.domain.renewals import reminder_at
 from api.services import due_work
+from api.services.cancellation_flows import end_with_subscription
 from api.services.outbox import tell
 from api.services.plans import subscription_row
 
@@ -36,7 +37,8 @@ async def lock_subscription(subscription_id: UUID) -> Row | None:
 
 async def change(ports: Ports, row: Row, status: SubscriptionStatus | None = None, **columns: Any) -> Row:
     """Change columns of a locked subscription, and its status where one is given, and tell its watchers; return it as
-    it is then; what falls due of it next is made due. One that ends leaves its place to another and renews no more.
+    it is then; what falls due of it next is made due. One that ends leaves its place to another and renews no more,
+    and a flow of unsubscribing ends with it.
 
     Raises ForbiddenSubscriptionMove, see domain/plans.
     """
@@ -49,6 +51,8 @@ async def change(ports: Ports, row: Row, status: SubscriptionStatus | None = Non
     subscription_id = read_uuid(row["id"])
     settings = ", ".join(f"{name} = ${number + 2}" for number, name in enumerate(columns))
     await execute(f"update plan_subscriptions set {settings} where id = $1", subscription_id, *columns.values())
+    if status is not None and not SUBSCRIPTION_MOVES[status]:
+        await end_with_subscription(subscription_id, ports.now())
     await tell_subscription(ports, read_uuid(row["account_id"]), subscription_id)
     changed = await fetch_one("select * from plan_subscriptions where id = $1", subscription_id)
     assert changed is not None, "subscriptions are never deleted"

@@ -117,11 +117,12 @@ async def begun(
     locale: str = "en",
     zone: str = DENVER,
     included_calls: int | None = None,
+    email: str = "ann@mail.test",
 ) -> Scene:
     """Return a scene whose plan, of $29.99 a month, was begun at a moment, or now."""
     if at is not None:
         await service.advance(at - service.ports.now())
-    ann = await factories.holder(service, locale=locale)
+    ann = await factories.holder(service, email, locale)
     product = Product.VIDEO_CONNECT if included_calls is None else Product.ADVANCE_CONNECT
     plan_id = await plan(await place(zone=zone), product=product, included_calls=included_calls)
     quoted = (await quote_for(service, ann, "SUBSCRIPTION", planId=plan_id))["quote"]["id"]

@@ -30,7 +30,7 @@ async def everything() -> str:
         "accounts", "activity", "account_phones", "calls", "challenges", "closures", "consents", "deletion_codes",
         "due_work", "email_changes", "notification_preferences", "outbox_events", "password_resets", "payment_methods",
         "payments", "pending_sign_ups", "recovery_codes", "refunds", "refund_events", "second_factors",
-        "security_answers", "sign_ins", "text_pays", "used_emails", "held_funds",
+        "security_answers", "cancellations", "sign_ins", "text_pays", "used_emails", "held_funds",
     )  # fmt: skip
     return "\n".join([str([dict(row) for row in await fetch(f"select * from {table}")]) for table in tables])
 

@@ -35,8 +35,11 @@ TABLES = {
     NodeKind.HELD_FUNDS: ("HeldFunds", "held_funds"),
 }
 NOT_FOUND_BY_ID = {NodeKind.PLAN, NodeKind.SUBSCRIPTION, NodeKind.INCARCERATED_PERSON}
-FOUND_ELSEWHERE = {NodeKind.INVOICE, NodeKind.STATEMENT, NodeKind.CLOSURE, NodeKind.VIDEO_SESSION}
-"""See test_invoices and test_month_statements, which want a month to end, test_closing_live and test_video_sessions."""
+FOUND_ELSEWHERE = {
+    NodeKind.INVOICE, NodeKind.STATEMENT, NodeKind.CLOSURE, NodeKind.VIDEO_SESSION, NodeKind.CANCELLATION,
+}  # fmt: skip
+"""See test_invoices and test_month_statements, which want a month to end, test_closing_live, test_video_sessions and
+test_unsubscribing."""
 
 
 async def everything(service: Service) -> tuple[Holder, dict[str, str]]:

@@ -33,6 +33,7 @@ Fault = Callable[[], Awaitable[None]]
 """Something that is done to a machine while operations go on."""
 UNSETTLED = ("PROCESSING", "REQUIRES_ACTION")
 DATED = (
+    "cancellation",
     "card_expiry",
     "months",
     "month",
