@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from copy import copy
+from dataclasses import replace
 
+from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
 from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_apps import StateApps
+from tortoise.models import Model
 
 
 class _SharedApps(StateApps):
@@ -34,39 +37,59 @@ class _SharedApps(StateApps):
 
 
 class _SharedState(State):
-    """A state that renders one model anew, not all that are related to it, where no field of it changed."""
+    """A state that renders a model anew when the model itself changed, and leaves those related to it as they are.
+
+    What is altered in a database is read from the model and from the tables and keys of those it refers to, which
+    stay; so a rename of either needs more than this.
+    """
 
     def clone(self) -> State:
-        """Return a state that can change without this one."""
-        models = {key: model.clone() for key, model in self.models.items()}
+        """Return a state that can change without this one: operations replace fields, too, and never change them."""
+        models = {
+            key: replace(model, options=dict(model.options), fields=dict(model.fields))
+            for key, model in self.models.items()
+        }
         return _SharedState(models=models, apps=self.apps.clone(model_states=models))
 
-    def reload_model(self, app_label: str, model_name: str) -> None:
-        """Show a model as it is now."""
-        state = self.models[app_label, model_name]
-        shown = self.apps.apps.get(app_label, {}).get(model_name)
-        if shown is None or shown.__dict__.get("_rendered_of") != _names_of(state):
-            super().reload_model(app_label, model_name)
-            return
-        # Only its options are others, so a copy that shares its fields will do; an earlier state may show the other.
-        model = type.__new__(type(shown), shown.__name__, shown.__bases__, dict(shown.__dict__))
-        model._meta = copy(shown._meta)
-        model._meta._model = model
-        model._meta.constraints = tuple(state.options.get("constraints", ()))
-        model._meta.table_description = state.options.get("table_description", "")
-        self.apps.apps[app_label][model_name] = model
+    def _find_related_models(self, app_label: str, model_name: str) -> set[tuple[str, str]]:
+        return {(app_label, model_name)}
 
     def _reload(self, models_to_reload: set[tuple[str, str]]) -> None:
-        super()._reload(models_to_reload)
+        """Show models as they are now."""
         for app_label, model_name in models_to_reload:
-            model = self.apps.apps[app_label][model_name]
-            model._rendered_of = _names_of(self.models[app_label, model_name])  # type: ignore[attr-defined]
+            state = self.models[app_label, model_name]
+            shown = self.apps.apps.get(app_label, {}).get(model_name)
+            if shown is not None and shown.__dict__["_rendered_of"] == _names_of(state):
+                self.apps.apps[app_label][model_name] = _with_options_of(state, shown)
+            else:
+                self.apps.unregister_model(app_label, model_name)
+                self.apps.register_model(app_label, self._render(state))
+        self.apps._init_relations()
+
+    def _render(self, state: ModelState) -> type[Model]:
+        model = state.render(self.apps)
+        for field in model._meta.fields_map.values():
+            if isinstance(field, ForeignKeyFieldInstance):
+                # What leads back would be one more thing to keep right in the models referred to, and changes no table.
+                field.related_name = False
+        model._rendered_of = _names_of(state)  # type: ignore[attr-defined]
+        return model
+
+
+def _with_options_of(state: ModelState, shown: type[Model]) -> type[Model]:
+    """Return a copy that shares the fields: an earlier state may show the other."""
+    model = type.__new__(type(shown), shown.__name__, shown.__bases__, dict(shown.__dict__))
+    model._meta = copy(shown._meta)
+    model._meta._model = model
+    model._meta.constraints = tuple(state.options.get("constraints", ()))
+    model._meta.table_description = state.options.get("table_description", "")
+    return model
 
 
 def _names_of(state: ModelState) -> tuple[object, ...]:
     """Return what a model is rendered of, besides constraints and its description."""
     kept = {name: value for name, value in state.options.items() if name not in ("constraints", "table_description")}
-    return (state.table, {name: id(field) for name, field in state.fields.items()}, kept)
+    return (state.table, dict(state.fields), kept)
 
 
 class QuickExecutor(MigrationExecutor):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 from strawberry.types import ExecutionResult
-from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from api.adapters import database, sandbox_messages
 from api.adapters.broadcast import open_broadcast
@@ -29,7 +27,7 @@ from api.auth.sign_ins import follow_sandbox_clock
 from api.context import Connection
 from api.graphql import build_schema
 from api.jobs.runner import Runner
-from tests.kept_database import KeptDatabase
+from tests.kept_database import Kept, KeptDatabase, KeptFile
 from tests.servers import create_database, drop_database
 
 SECONDS_MAX = 20
@@ -131,12 +129,12 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty database of the newest schema, to be copied: migrating takes longer than most tests."""
+async def kept_file(tmp_path_factory: pytest.TempPathFactory) -> KeptFile:
+    """Return the worker's connection to SQLite, to copies of a migrated file."""
     path = tmp_path_factory.mktemp("template") / "app.sqlite3"
     async with asyncio.timeout(180):
         await migrate(f"sqlite://{path}")
-    return path
+    return KeptFile(path)
 
 
 @pytest.fixture(scope="session")
@@ -151,24 +149,24 @@ async def kept_database(postgres_url: str, worker_id: str) -> AsyncIterator[Kept
     await drop_database(postgres_url, f"{name}_template")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def template(request: pytest.FixtureRequest) -> Path | KeptDatabase:
-    """Return where the empty database comes from, for each engine in turn."""
-    made: Path | KeptDatabase = request.getfixturevalue(
-        "sqlite_template" if request.param == "sqlite" else "kept_database"
-    )
+# Of the whole session, so that pytest does all tests on one engine before it turns to the other.
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def kept(request: pytest.FixtureRequest) -> Kept:
+    """Return where empty databases come from, for each engine in turn."""
+    made: Kept = request.getfixturevalue("kept_file" if request.param == "sqlite" else "kept_database")
     return made
 
 
 @pytest.fixture
-async def database_url(template: Path | KeptDatabase, tmp_path: Path) -> str:
-    """Return the URL of an empty database that nobody else uses meanwhile."""
-    match template:
-        case KeptDatabase() as kept:
-            return await kept.empty()
-        case source:
-            shutil.copy(source, tmp_path / "app.sqlite3")
-            return f"sqlite://{tmp_path / 'app.sqlite3'}"
+async def database_url(kept: Kept, tmp_path: Path) -> AsyncIterator[str]:
+    """Yield the URL of an empty database that nobody else uses meanwhile, and that this process is connected to."""
+    async with asyncio.timeout(SECONDS_MAX):
+        url = await kept.connect(tmp_path)
+        # What migrating has inserted is gone where a database was emptied.
+        await insert_shipped_rules()
+    yield url
+    async with asyncio.timeout(SECONDS_MAX):
+        await kept.leave()
 
 
 @pytest.fixture
@@ -189,12 +187,6 @@ async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
         return_urls=("https://calls.example",),
     )
     passwords = Passwords(secrets, memory_kib=64, passes=1)
-    # Statements are kept by the connection's name, which the engines share: one's would be sent to the other.
-    EXECUTOR_CACHE.clear()
-    async with asyncio.timeout(SECONDS_MAX):
-        await database.connect(database_url)
-        # What migrating has inserted is gone where a database was emptied.
-        await insert_shipped_rules()
     try:
         async with asyncio.timeout(SECONDS_MAX):
             await ports.live.start()
@@ -202,7 +194,5 @@ async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
     finally:
         async with asyncio.timeout(SECONDS_MAX):
             await ports.live.stop()
-            # The driver's thread would keep the process alive.
-            await database.disconnect()
             await ports.processor.close()
         passwords.close()

@@ -25,8 +25,8 @@ class Api:
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
         self.token = token
-        # Proxies of the environment are not for a server of this machine.
-        self.http = httpx.AsyncClient(base_url=url, timeout=SECONDS_MAX, trust_env=False)
+        # Proxies of the environment are not for a server of this machine, and it has no certificate to verify.
+        self.http = httpx.AsyncClient(base_url=url, timeout=SECONDS_MAX, trust_env=False, verify=False)
 
     async def __aenter__(self) -> Self:
         return self

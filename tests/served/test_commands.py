@@ -32,6 +32,21 @@ def folder(migrated: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def filled(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with demo data, to be copied: filling takes longer than what is done with them."""
+    folder = tmp_path_factory.mktemp("filled")
+    shutil.copy(migrated / "app.sqlite3", folder)
+    assert run_command(folder, "demo").stdout == "filled with demo data\n"
+    return folder
+
+
+@pytest.fixture
+def demo_folder(filled: Path, tmp_path: Path) -> Path:
+    """Return a test's own folder with demo data."""
+    return Path(shutil.copytree(filled, tmp_path / "filled"))
+
+
 def test_two_migrations_at_once_and_one_after_bring_the_schema_once(migrated: Path) -> None:
     again = run_command(migrated, "migrate")
 
@@ -44,11 +59,10 @@ def test_the_schema_is_printed_as_it_is_served(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, export_schema())
 
 
-def test_demo_data_fill_an_empty_database_once_and_its_books_are_right(folder: Path) -> None:
-    assert run_command(folder, "demo").stdout == "filled with demo data\n"
-    assert "nothing was changed" in run_command(folder, "demo").stdout
+def test_demo_data_fill_an_empty_database_once_and_its_books_are_right(demo_folder: Path) -> None:
+    assert "nothing was changed" in run_command(demo_folder, "demo").stdout
 
-    audited = run_command(folder, "ledger", "audit")
+    audited = run_command(demo_folder, "ledger", "audit")
 
     assert audited.returncode == 0
     assert audited.stdout.endswith("no difference\n")
@@ -63,13 +77,12 @@ def test_outside_the_sandbox_there_are_no_demo_data(folder: Path) -> None:
         assert database.execute("select count(*) from accounts").fetchone() == (0,)
 
 
-def test_an_audit_of_a_day_compares_the_processors_books_too(folder: Path) -> None:
-    run_command(folder, "demo")
+def test_an_audit_of_a_day_compares_the_processors_books_too(demo_folder: Path) -> None:
     today = day_of(datetime.now(UTC)).isoformat()
 
-    agreed = run_command(folder, "ledger", "audit", "--on", today)
-    (folder / "processor.sqlite3").unlink()
-    lost = run_command(folder, "ledger", "audit", "--on", today)
+    agreed = run_command(demo_folder, "ledger", "audit", "--on", today)
+    (demo_folder / "processor.sqlite3").unlink()
+    lost = run_command(demo_folder, "ledger", "audit", "--on", today)
 
     assert (agreed.returncode, agreed.stderr) == (0, "")
     assert agreed.stdout == f"the ledger, and the processor's books of {today}: no difference\n"
@@ -77,13 +90,12 @@ def test_an_audit_of_a_day_compares_the_processors_books_too(folder: Path) -> No
     assert lost.stdout.startswith("Payment ")
 
 
-def test_an_audit_that_finds_a_difference_names_it_and_ends_with_1(folder: Path) -> None:
-    run_command(folder, "demo")
-    with sqlite3.connect(folder / "app.sqlite3") as books:
+def test_an_audit_that_finds_a_difference_names_it_and_ends_with_1(demo_folder: Path) -> None:
+    with sqlite3.connect(demo_folder / "app.sqlite3") as books:
         books.execute("update balances set posted = posted + 1 where product = 'ADVANCE_CONNECT'")
     books.close()
 
-    audited = run_command(folder, "ledger", "audit")
+    audited = run_command(demo_folder, "ledger", "audit")
 
     assert audited.returncode == 1
     assert len(audited.stdout.splitlines()) >= 2
@@ -176,10 +188,8 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert "secret-key" not in done.stderr
 
 
-def test_a_database_that_was_a_sandbox_is_served_by_nothing_else(folder: Path) -> None:
-    run_command(folder, "demo")
-
-    done = run_command(folder, "ledger", "audit", **REAL, PAYMENTS_URL="stripe://none")
+def test_a_database_that_was_a_sandbox_is_served_by_nothing_else(demo_folder: Path) -> None:
+    done = run_command(demo_folder, "ledger", "audit", **REAL, PAYMENTS_URL="stripe://none")
 
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "DATABASE_URL: a sandbox used this database" in done.stderr
