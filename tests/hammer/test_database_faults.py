@@ -21,7 +21,7 @@ from tests.hammer.world import World
 from tests.local_servers import LocalServer
 
 pytestmark = [
-    pytest.mark.xdist_group("hammer"),
+    pytest.mark.xdist_group("hammer-paying"),
     pytest.mark.postgres,
     pytest.mark.parametrize("template", ["postgres"], indirect=True),
 ]

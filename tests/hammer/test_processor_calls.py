@@ -30,7 +30,7 @@ from tests.hammer.rounds import Hammer
 from tests.hammer.test_processor_faults import look, payment_of
 
 pytestmark = [
-    pytest.mark.xdist_group("hammer"),
+    pytest.mark.xdist_group("hammer-paying"),
     pytest.mark.postgres,
     pytest.mark.parametrize("template", ["postgres"], indirect=True),
 ]
