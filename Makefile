@@ -42,6 +42,7 @@ lint: setup ## ruff and mypy
 
 hammer: setup ## the long run of races, kills and random operations (SEED=... ROUNDS=...)
 	$(PY) -m tests.hammer
+	FLOOD=$${FLOOD:-1000} $(PY) -m pytest -q tests/hammer/test_processor_calls.py -k flood
 	STEPS=$${STEPS:-1000} RACES=$${RACES:-$(ROUNDS)} $(PY) -m pytest -q -s tests/flows/test_model.py tests/flows/test_closing_races.py tests/flows/test_unsubscribing_races.py
 
 bench: setup ## the benchmarks; they never gate (PEERS=folder of other servers to measure beside)

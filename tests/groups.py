@@ -14,7 +14,8 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent.parent
-_MARK = re.compile(r"""^pytestmark = .*xdist_group\("([^"]+)"\)""", re.MULTILINE)
+_MARK = re.compile(r"""^pytestmark = (?:.*|\[[^\]]*)xdist_group\("([^"]+)"\)""", re.MULTILINE)
+"""The mark may stand on a line of its own within a list."""
 
 
 @cache

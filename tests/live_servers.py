@@ -29,7 +29,8 @@ def free_port() -> int:
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return what a process of the service gets to see: these settings and none of the machine's or of a `.env`.
 
-    It works in a folder of its own, where the sandbox on PostgreSQL keeps its secret and its processor's file.
+    It works in a folder of its own, where the sandbox on PostgreSQL keeps its secret and its processor's file. It may
+    keep its bytecode, whatever the machine has it do: tests start it dozens of times.
     """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "SANDBOX": "on", **settings}

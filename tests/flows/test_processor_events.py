@@ -68,6 +68,7 @@ async def test_five_calls_of_one_event_at_once_have_one_effect(service: Service)
     assert (await audit()).differences == ()
 
 
+@pytest.mark.row("F14")
 async def test_whatever_the_order_the_end_is_the_processors(service: Service) -> None:
     ann, door = await factories.holder(service), WebhookDoor(service)
     opened, card = await ann.advance_connect(), await ann.card("tok_3ds")

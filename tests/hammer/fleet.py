@@ -53,14 +53,14 @@ class Fleet:
 
     async def whole(self) -> None:
         """Wait until every process is up."""
-        while self._restarts:
-            await self._restarts.pop()
+        await self._begun()
         await self.start()
 
-    def stop(self) -> None:
-        """End all processes."""
-        for server in self.servers:
-            server.stop()
+    async def stop(self) -> None:
+        """End all processes; what is down stays down."""
+        with contextlib.suppress(Exception):
+            await self._begun()
+        await asyncio.gather(*(asyncio.to_thread(server.stop) for server in self.servers))
 
     def forget(self) -> None:
         """Complain no more of what was logged so far."""
@@ -73,6 +73,10 @@ class Fleet:
             logged = server.log.read_bytes()[self._read.get(server.url, 0) :]
             lines += logged.decode(errors="replace").splitlines()
         return [line for line in lines if '"level":"error"' in line.replace(" ", "") or "Traceback" in line]
+
+    async def _begun(self) -> None:
+        while self._restarts:
+            await self._restarts.pop()
 
     async def _start(self, number: int) -> None:
         await asyncio.to_thread(self.servers[number].start)
@@ -98,6 +102,4 @@ async def running(world: World, folder: Path, count: int, settings: Mapping[str,
         await fleet.start()
         yield fleet
     finally:
-        with contextlib.suppress(Exception):
-            await fleet.whole()
-        await asyncio.to_thread(fleet.stop)
+        await fleet.stop()

@@ -20,6 +20,7 @@ import asyncpg
 from tests.hammer.acknowledged import Payment, price_cents
 from tests.hammer.books import Row, read_charges, read_tables
 from tests.hammer.client import RECORD, NoAnswer
+from tests.hammer.outside import somebody_waits
 from tests.hammer.rounds import Hammer
 
 WAIT_SECONDS_MAX = 8.0
@@ -81,7 +82,7 @@ class Points:
         report = self.operations.report_of(call, 60)
         async with self.locked_balance(holder.service_key):
             asking = asyncio.create_task(self._report_once(report))
-            await until_true(self._somebody_waits)
+            await until_true(lambda: somebody_waits(self.world.database_url))
             await self.kill(asking)
         await self.operations.report(call, report)
         if call.fresh != 1 or price_cents("0.14", 60) != 14:
@@ -142,14 +143,6 @@ class Points:
                     "select id from balances where service_account_id = $1 for update", service_key
                 )
                 yield
-        finally:
-            await connection.close()
-
-    async def _somebody_waits(self) -> bool:
-        connection = await asyncpg.connect(self.world.database_url)
-        try:
-            query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-            return bool(await connection.fetchval(query))
         finally:
             await connection.close()
 

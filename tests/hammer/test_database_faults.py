@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import httpx
 import pytest
 
@@ -20,7 +21,7 @@ from tests.hammer.world import World
 from tests.local_servers import LocalServer
 
 pytestmark = [
-    pytest.mark.xdist_group("hammer"),
+    pytest.mark.xdist_group("hammer-paying"),
     pytest.mark.postgres,
     pytest.mark.parametrize("template", ["postgres"], indirect=True),
 ]
@@ -54,6 +55,25 @@ async def test_a_database_that_dies_five_times_under_load_costs_nobody_anything(
         assert (await paying.audit()).endswith("no difference")
         ready = [httpx.get(f"{url}/readyz").status_code for url in paying.fleet.urls()]  # noqa: ASYNC210
         assert ready == [200, 200]
+
+
+@pytest.mark.row("F20")
+async def test_a_server_that_said_goodbye_is_unavailable_until_its_connection_is_replaced(world: World) -> None:
+    async with wired(world.database_url) as (wire, url), set_up(world, url) as scene:
+        order = await scene.order(5_000)
+        await wire.say_goodbye()
+        # What the server says is heard while nobody asks it anything: to a question it would be the answer.
+        await read_tables(world.database_url, ("payments",))
+        with pytest.raises(DatabaseUnavailable) as refused:
+            await scene.pay(order)
+        assert isinstance(refused.value.__cause__, asyncpg.InternalClientError)
+        wire.hang_up()
+        await read_tables(world.database_url, ("payments",))
+
+        paid = await scene.pay(order)
+
+        assert (paid.replayed, paid.payment["status"]) == (False, "SUCCEEDED")
+        assert await scene.differences() == []
 
 
 @pytest.mark.row("F21")

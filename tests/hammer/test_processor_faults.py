@@ -18,7 +18,7 @@ from tests.hammer.own_points import OwnPoints
 from tests.hammer.rounds import Hammer
 
 pytestmark = [
-    pytest.mark.xdist_group("hammer"),
+    pytest.mark.xdist_group("hammer-paying"),
     pytest.mark.postgres,
     pytest.mark.parametrize("template", ["postgres"], indirect=True),
 ]

@@ -5,37 +5,34 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import asyncpg
-import psutil  # type: ignore[import-untyped]
 import pytest
 
 from api.adapters.database import transactional
 from api.adapters.ports import Ports
-from api.jobs.runner import Runner
+from api.jobs.runner import AT_ONCE, Runner
 from api.services import due_work
 from api.services.charges import WORK_KIND
 from tests.hammer.books import Row, read_tables
-from tests.hammer.outside import do, end_leases
+from tests.hammer.outside import do, end_leases, locked_rows
 from tests.hammer.points import locked_file, until_true
 from tests.hammer.scene import Scene, set_up
+from tests.hammer.workers import PATIENCE_SECONDS, leased, stop_at, working
 from tests.hammer.world import World
-from tests.live_servers import Process
 
 pytestmark = [
     pytest.mark.xdist_group("hammer"),
     pytest.mark.postgres,
     pytest.mark.parametrize("template", ["postgres"], indirect=True),
 ]
-SECONDS_MAX = 120
+SECONDS_MAX = 300
 WORKERS = 3
 JOBS = 100
 PAID_AT_ONCE = 5
-PATIENCE_SECONDS = 40
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -56,32 +53,6 @@ async def undecided(world: World, count: int, mode: str) -> None:
         )
 
 
-@asynccontextmanager
-async def working(world: World, folder: Path, count: int) -> AsyncIterator[list[Process]]:
-    """Run so many workers."""
-    settings = {
-        "DATABASE_URL": world.database_url,
-        "BROADCAST_URL": world.database_url,
-        "PAYMENTS_URL": f"simulated://{world.processor_file}",
-        "SECRET_KEY": "a key for tests only, of forty characters",
-    }
-    workers = [Process(folder, ["worker"], settings) for _ in range(count)]
-    try:
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            await asyncio.to_thread(worker.wait_for_log, "the worker has begun")
-        yield workers
-    finally:
-        for worker in workers:
-            worker.kill()
-
-
-async def leased(world: World) -> list[Row]:
-    tables = await read_tables(world.database_url, ("due_work",))
-    return [row for row in tables["due_work"] if row["leased_until"] and row["kind"] == WORK_KIND]
-
-
 async def until_done(world: World) -> None:
     async def is_done() -> bool:
         tables = await read_tables(world.database_url, ("due_work",))
@@ -97,33 +68,31 @@ async def found(world: World) -> list[str]:
 
 @pytest.mark.row("F29")
 @pytest.mark.rule("35")
-@pytest.mark.skip(reason="times out since other features keep dated work; to be mended")
 async def test_a_hundred_jobs_are_done_once_each_though_workers_are_killed_at_them(
     world: World, tmp_path: Path
 ) -> None:
     async with asyncio.timeout(SECONDS_MAX), AsyncExitStack() as stack:
         await undecided(world, JOBS, "timeout_charged")
         # All work for one holder waits for one balance, so that it is known at what the workers are killed.
-        connection = await asyncpg.connect(world.database_url)
-        stack.push_async_callback(connection.close)
-        lock = connection.transaction()
-        await lock.start()
-        await connection.execute("select id from balances for update")
-        workers = await stack.enter_async_context(working(world, tmp_path, WORKERS))
+        async with locked_rows(world.database_url, "balances"):
+            workers = await stack.enter_async_context(working(world, tmp_path, WORKERS))
 
-        async def all_hold_some() -> bool:
-            return len(await leased(world)) > (WORKERS - 1) * 4
+            async def more_than_the_living_one_holds() -> bool:
+                return len(await leased(world, WORK_KIND)) > AT_ONCE
 
-        await until_true(all_hold_some, PATIENCE_SECONDS)
-        for worker in workers[1:]:
-            worker.kill()
-        await lock.commit()
+            async def all_hold_some() -> bool:
+                return len(await leased(world, WORK_KIND)) > (WORKERS - 1) * AT_ONCE
+
+            await until_true(all_hold_some, PATIENCE_SECONDS)
+            await stop_at(workers[1:], more_than_the_living_one_holds)
+            for worker in workers[1:]:
+                worker.kill()
 
         async def only_the_dead_hold_some() -> bool:
             """The living one has done what it could: what is left is leased by the dead."""
             tables = await read_tables(world.database_url, ("due_work",))
             left = [row for row in tables["due_work"] if row["kind"] == WORK_KIND]
-            return bool(left) and len(left) <= (WORKERS - 1) * 4 and all(row["leased_until"] for row in left)
+            return bool(left) and len(left) <= (WORKERS - 1) * AT_ONCE and all(row["leased_until"] for row in left)
 
         await until_true(only_the_dead_hold_some, PATIENCE_SECONDS)
         await end_leases(world.database_url)
@@ -137,16 +106,18 @@ async def test_a_hundred_jobs_are_done_once_each_though_workers_are_killed_at_th
 
 @pytest.mark.row("F30")
 @pytest.mark.rule("35")
-@pytest.mark.skip(reason="times out since other features keep dated work; to be mended")
 async def test_a_worker_that_stood_still_past_its_lease_changes_nothing_any_more(world: World, tmp_path: Path) -> None:
     async with asyncio.timeout(SECONDS_MAX):
         await undecided(world, 1, "timeout")
-        async with working(world, tmp_path, 1) as (sleeper,):
-            # It waits for the processor, holding the work, and then it stands still.
+        async with AsyncExitStack() as stack:
             with locked_file(world.processor_file):
-                await until_true(lambda: _is_leased(world), PATIENCE_SECONDS)
-                os.kill(sleeper.pid, signal.SIGSTOP)
-                await until_true(lambda: _stands_still(sleeper.pid))
+                # It waits for the processor, holding the work, and then it stands still.
+                (sleeper,) = await stack.enter_async_context(working(world, tmp_path, 1))
+
+                async def it_holds_its_job() -> bool:
+                    return bool(await leased(world, WORK_KIND))
+
+                await stop_at([sleeper], it_holds_its_job)
             await end_leases(world.database_url)
             try:
                 async with set_up(world) as scene:
@@ -161,14 +132,6 @@ async def test_a_worker_that_stood_still_past_its_lease_changes_nothing_any_more
             assert [_settled(row) for row in after[table]] == [_settled(row) for row in before[table]]
         assert [row["status"] for row in after["payments"]] == ["FAILED"]
         assert await found(world) == []
-
-
-async def _is_leased(world: World) -> bool:
-    return bool(await leased(world))
-
-
-async def _stands_still(pid: int) -> bool:
-    return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
 
 
 def _settled(row: Row) -> Row:

@@ -1,4 +1,5 @@
-"""A wire to PostgreSQL that can be cut in the middle of a COMMIT, before or after the server has carried it out."""
+"""A wire to PostgreSQL that can be cut in the middle of a COMMIT, before or after the server has carried it out, or
+tell a server's last words ahead of its end."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 COMMIT = b"COMMIT;\0"
 CHUNK = 65_536
 Cut = Literal["before", "after"]
+_GOODBYE = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
 
 
 class Wire:
@@ -21,15 +23,28 @@ class Wire:
         self._countdown = 0
         self._cut: Cut = "after"
         self.cuts = 0
+        self._clients: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def cut_at(self, number: int, cut: Cut) -> None:
         """Cut at a COMMIT: "before" the server gets it, or "after" it was carried out and before that is told."""
         self._countdown, self._cut = number, cut
 
+    async def say_goodbye(self) -> None:
+        """Tell every client that its server ends the connection, as one does that is shut down; it stays open."""
+        for client in self._clients:
+            client.write(b"E" + (len(_GOODBYE) + 4).to_bytes(4, "big") + _GOODBYE)
+            await client.drain()
+
+    def hang_up(self) -> None:
+        """Close every connection."""
+        for client in self._clients:
+            client.transport.abort()
+
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection."""
         server_reader, server_writer = await asyncio.open_connection(self._host, self._port)
+        self._clients.add(writer)
         back = asyncio.create_task(_pump(server_reader, writer))
         self._tasks.add(back)
         back.add_done_callback(self._tasks.discard)
@@ -48,6 +63,7 @@ class Wire:
             return
         finally:
             back.cancel()
+            self._clients.discard(writer)
             for end in (writer, server_writer):
                 end.transport.abort()
 
