@@ -38,7 +38,7 @@ BALANCES = """{ me { serviceAccounts { id ... on AdvanceConnectAccount {
   balance { posted { amount } held { amount } incoming { amount } available { amount } } } } } }"""
 
 
-@pytest.mark.row("F38", "F39", "F43")
+@pytest.mark.row("F38", "F39", "F43", "I1", "I2", "I5", "I8", "I9")
 @pytest.mark.rule("12", "13", "16", "21", "22", "23", "24", "25", "26", "27")
 async def test_random_operations_agree_with_a_plain_model_after_each_step(
     service: Service, database_url: str, tmp_path: Path
