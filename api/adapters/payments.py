@@ -224,6 +224,11 @@ class Processor(Protocol):
         """Return a chargeback by the processor's reference of it, as it stands now; None when there is none."""
         ...
 
+    async def disputes_of(self, key: str, *, charge: str) -> Sequence[Dispute]:
+        """Return the chargebacks of a charge, by our key and the processor's reference of it; those the bank only asks
+        about are left out."""
+        ...
+
     async def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Event:
         """Return what a signed call tells; `headers` by lower-case names. The signature binds the body and its time.
 

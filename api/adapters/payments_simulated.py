@@ -159,8 +159,8 @@ class SimulatedProcessor:
         status = DisputeStatus.WON if won else DisputeStatus.LOST
         return await self._ask(lambda books: books.end_dispute(reference, status))
 
-    async def disputes_of(self, key: str) -> Sequence[Dispute]:
-        """Return the chargebacks of a charge by our key, oldest first."""
+    async def disputes_of(self, key: str, *, charge: str = "") -> Sequence[Dispute]:
+        """Return the chargebacks of a charge by our key, which is enough here, oldest first."""
         return await self._ask(lambda books: books.disputes_of(key))
 
     async def finish_action(self, charge_id: str, ok: bool) -> Charge | None:

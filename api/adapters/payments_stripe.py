@@ -220,6 +220,17 @@ class StripeProcessor:
                 return None
         return dispute_of(found.to_dict())
 
+    async def disputes_of(self, key: str, *, charge: str) -> Sequence[Dispute]:
+        """Return the chargebacks of an intent."""
+        found = []
+        with translated():
+            asked: Any = {"payment_intent": charge, "limit": PAGE, "expand": ["data.payment_intent"]}
+            async for listed in plain(await self._api.disputes.list_async(asked)):
+                dispute = dispute_of(listed)
+                if dispute is not None and dispute.charge_key == key:
+                    found.append(dispute)
+        return found
+
     async def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Event:
         """Return what a signed call tells; those of a connected account, or of the other mode, are not ours."""
         try:

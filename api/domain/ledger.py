@@ -149,6 +149,9 @@ ALLOWED_TRANSFERS: frozenset[tuple[LedgerKind, LedgerKind]] = frozenset(
         (K.REFUNDS_IN_TRANSIT, K.HELD_FUNDS),
         (K.HELD_FUNDS, K.REFUNDS_IN_TRANSIT),
         (K.HELD_FUNDS, K.BANK),
+        # A refund that failed when the service was open again.
+        (K.REFUNDS_IN_TRANSIT, K.PREPAID),
+        (K.CHECKS_OUTSTANDING, K.PREPAID),
         (K.BAD_DEBT_EXPENSE, K.PREPAID),
         (K.BAD_DEBT_EXPENSE, K.BILLED),
         # What was written off and was recovered after all, by a chargeback that was won.

@@ -125,6 +125,14 @@ class LinkedInvoice:
         )
 
 
+@strawberry.type(description="The invoice that staff voided, as it stands.")
+class InvoicePayload(Payload):
+    invoice: Invoice | None = strawberry.field(default=None, description="Null when refused.")
+    replayed: bool = strawberry.field(
+        default=False, description="True: the stored answer of an earlier call with this key."
+    )
+
+
 @strawberry.type(description="The invoice as it stands.")
 class LinkedInvoicePayload(Payload):
     invoice: LinkedInvoice | None = strawberry.field(

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from api.adapters.database import Row, execute, fetch, fetch_one, read_uuid, transactional
-from api.adapters.payments import ProcessorUnavailable
+from api.adapters.payments import Dispute, ProcessorUnavailable
 from api.adapters.payments import Refund as Answer
 from api.adapters.payments import RefundStatus as Answered
 from api.adapters.ports import Ports
@@ -23,7 +23,7 @@ from api.domain.ledger import LedgerKind, Leg
 from api.domain.payments import ForbiddenPaymentMove, PaymentStatus
 from api.domain.payments import advance as advance_payment
 from api.domain.refunds import RefundStatus
-from api.services import due_work
+from api.services import chargebacks, due_work
 from api.services.refund_amounts import by_check
 from api.services.refund_disputes import taken_back
 from api.services.refund_states import Step
@@ -90,11 +90,15 @@ async def _ask_all(ports: Ports, parts: Sequence[Row]) -> Asked:
     for part in parts:
         try:
             async with asyncio.timeout(PROCESSOR_SECONDS_MAX):
-                answers[read_uuid(part["id"])] = await _ask(ports, part)
+                answer = await _ask(ports, part)
+                disputes = await _disputes(ports, part) if answer.status is Answered.REFUSED else ()
         except (ProcessorUnavailable, TimeoutError):
             _log.warning("the outcome of a refund is unknown", part=str(part["id"]))
             is_unknown = True
             break
+        for dispute in disputes:
+            await chargebacks.follow(ports, dispute.id)
+        answers[read_uuid(part["id"])] = answer
     return Asked(answers, is_unknown)
 
 
@@ -105,6 +109,16 @@ async def _ask(ports: Ports, part: Row) -> Answer:
     if found is not None:
         return found
     return await ports.processor.refund(key=key, charge=charge, amount_cents=part["amount"], at=now)
+
+
+async def _disputes(ports: Ports, part: Row) -> Sequence[Dispute]:
+    """Return what the bank took back of the charge that a part goes against.
+
+    Asked where a part is refused: its cause may be a dispute whose news come later than the answer, and a check for
+    money that the bank gave back already would pay the holder twice.
+    """
+    payment_id = str(read_uuid(part["payment_id"]))
+    return await ports.processor.disputes_of(payment_id, charge=part["charge_reference"])
 
 
 @transactional

@@ -24,6 +24,7 @@ from api.services.activity import note
 from api.services.held_funds import hold
 from api.services.idempotency import claim_key
 from api.services.ledger import OPERATOR
+from api.services.refund_reversals import lock_open_again
 from api.services.refund_states import WITH_CARD, Step
 from api.services.refunds import lock_refund, move, refund_row, transit_of
 
@@ -101,6 +102,9 @@ async def update_refund(
         raise Refused(Fault(ErrorCode.INVALID, "errors.invalid", ("note",)))
     if await fetch_one("select id from refunds where id = $1", refund_id) is None:
         raise Refused(Fault(ErrorCode.NOT_FOUND, "errors.not_found", ("refundId",)))
+    if status is RefundStatus.HELD:
+        # Balances are locked before refunds.
+        await lock_open_again(refund_id)
     refund = await lock_refund(refund_id)
     before = RefundStatus(refund["status"])
     is_check = refund["method"] == RefundMethod.CHECK.value
@@ -136,6 +140,7 @@ async def do_in_sandbox(ports: Ports, claim: due_work.Claim) -> None:
 async def hold_stale(ports: Ports, claim: due_work.Claim) -> None:
     """Hold the money of a check that nobody cashed in time; due work."""
     await due_work.complete(claim)
+    await lock_open_again(UUID(claim.key))
     refund = await lock_refund(UUID(claim.key))
     if RefundStatus(refund["status"]) is RefundStatus.ISSUED:
         await hold(ports, UUID(claim.key), "stale")

@@ -1,4 +1,4 @@
-"""Payments that were under way when their service was closed: posted as ever, then given back (rule 21)."""
+"""Payments of a service that is closed, or being closed: posted as ever, then given back (rule 21)."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ async def after_payment(ports: Ports, payment: Row, balance: Balance | None) -> 
     if payment["status"] == PaymentStatus.SUCCEEDED.value and closed["settled_at"] is not None and balance is not None:
         await _give_back(ports, closure_id, payment, balance)
     await look(ports, closure_id)
+
+
+async def after_void(ports: Ports, service_id: UUID) -> None:
+    """Bring the closing of a service up to an invoice that nobody has to pay any more, under its balance's lock."""
+    closed = await _closing_of(service_id)
+    if closed is not None:
+        await look(ports, read_uuid(closed["closure_id"]))
 
 
 async def gives_back(service: Row) -> bool:

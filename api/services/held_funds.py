@@ -18,24 +18,32 @@ from api.services import due_work
 from api.services.closure_states import look
 from api.services.ledger import OPERATOR
 from api.services.pages import Page, PageRequest, newest_first
+from api.services.refund_reversals import lock_open_again, put_back
 from api.services.refund_states import Step
 from api.services.refunds import lock_refund, move, post_legs, transit_of
 
 DISPOSITION_WORK = "held_funds"
 """Disposes of held funds; the key is theirs."""
 CAUSES = ("returned", "stale", "unpayable")
-"""Why money is held: each names `refunds.held_<cause>` and `refunds.note_held_<cause>`."""
+"""Why money is held: each names `refunds.held_<cause>`, `refunds.note_held_<cause>` and `refunds.note_back_<cause>`."""
 
 
 async def hold(ports: Ports, refund_id: UUID, cause: str) -> Row | None:
-    """End a check refund as HELD within the transaction under way, and keep its money for the holder.
+    """End a check refund as HELD within the transaction under way, and keep its money for the holder: as held funds, or
+    in the balance of the service where that was opened again.
 
     Returns None, with nothing changed, where it is held already. Raises ForbiddenRefundMove.
     """
+    balance = await lock_open_again(refund_id)
     refund = await lock_refund(refund_id)
     status = RefundStatus(refund["status"])
     if not advance(status, RefundStatus.HELD):
         return None
+    is_out = status is RefundStatus.ISSUED
+    where = (LedgerKind.CHECKS_OUTSTANDING, str(refund_id)) if is_out else transit_of(refund_id)
+    if balance is not None:
+        await put_back(ports, refund, where, balance)
+        return await move(ports, refund_id, Step(RefundStatus.HELD, f"back_{cause}"))
     now, held_id = ports.now(), uuid7()
     residence = (read_json(refund["address"]) or {}).get("state") or ""
     disposition_on = day_of(now) + timedelta(days=await _disposition_days(residence, day_of(now)))
@@ -47,8 +55,6 @@ async def hold(ports: Ports, refund_id: UUID, cause: str) -> Row | None:
         disposition_on, residence,
     )  # fmt: skip
     await due_work.enqueue(DISPOSITION_WORK, str(held_id), start_of(disposition_on))
-    is_out = status is RefundStatus.ISSUED
-    where = (LedgerKind.CHECKS_OUTSTANDING, str(refund_id)) if is_out else transit_of(refund_id)
     leg = Leg(where, ledger_key(held_id), refund["amount"])
     return await move(ports, refund_id, Step(RefundStatus.HELD, f"held_{cause}"), [leg])
 

@@ -116,12 +116,22 @@ async def pay_off(ports: Ports, service_account_id: UUID, amount: int, first: UU
 async def void_unpaid(service_account_id: UUID, now: datetime) -> None:
     """Void what nobody will pay any more, within the transaction under way; the entry in the ledger is the caller's."""
     for invoice in await unpaid_invoices(service_account_id):
-        await execute(
-            "update invoices set due = 0, status = 'VOID', ended_at = $1 where id = $2 and status in ($3, $4)",
-            now, invoice.id, *_UNPAID,
-        )  # fmt: skip
-        for step in (_REMIND, _PAST_DUE):
-            await due_work.drop(WORK_KIND, f"{invoice.id}:{step}")
+        await _void(invoice.id, now)
+
+
+async def void_one(ports: Ports, invoice: Row) -> None:
+    """Void an invoice within the transaction under way, and tell its holder; the ledger's entry is the caller's."""
+    await _void(read_uuid(invoice["id"]), ports.now())
+    await _mail(ports, read_uuid(invoice["id"]), "voided")
+
+
+async def _void(invoice_id: UUID, now: datetime) -> None:
+    await execute(
+        "update invoices set due = 0, status = 'VOID', ended_at = $1 where id = $2 and status in ($3, $4)",
+        now, invoice_id, *_UNPAID,
+    )  # fmt: skip
+    for step in (_REMIND, _PAST_DUE):
+        await due_work.drop(WORK_KIND, f"{invoice_id}:{step}")
 
 
 async def make_due(invoice_id: UUID | None, cents: int, now: datetime) -> None:

@@ -22,6 +22,7 @@ _MAILS = {
     "issued_card": "issued_card", "issued_check": "issued_check",
     "rerouted": "rerouted", "part_rerouted": "rerouted", "taken_back": "taken_back", "won_by_check": "fixed",
     "completed_card": "completed_card", "completed_check": "completed_check",
+    "back_returned": "back", "back_stale": "back", "back_unpayable": "back",
     "held_returned": "held", "held_stale": "held", "held_unpayable": "held",
 }  # fmt: skip
 """Lines of the timeline that are mailed, and the texts of the mail."""

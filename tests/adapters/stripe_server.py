@@ -153,6 +153,8 @@ class StripeServer:
         for dispute in self._disputes.values():
             intent = json.loads((await self._ask("GET", f"/v1/payment_intents/{dispute['payment_intent']}"))[1])
             found.append({**dispute, "payment_intent": intent})
+        if path == "/v1/disputes" and "payment_intent" in query:
+            return _list(path, [each for each in found if each["payment_intent"]["id"] == query["payment_intent"]])
         if path == "/v1/disputes":
             since, until = int(query["created[gte]"]), int(query["created[lt]"])
             return _list(path, [dispute for dispute in found if since <= dispute["created"] < until])

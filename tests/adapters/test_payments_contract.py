@@ -210,6 +210,17 @@ async def test_a_chargeback_is_told_of_with_its_charge_and_how_it_ends(bank: Ban
     assert await bank.processor.dispute("dp_nothing") is None
 
 
+async def test_the_chargebacks_of_a_charge_are_found_by_it(bank: Bank) -> None:
+    paid, other = [await bank.charge(await bank.keep()) for _ in range(2)]
+    references = {await bank.dispute(paid, 1_000), await bank.dispute(paid, 500)}
+    await bank.dispute(other, 2_500)
+
+    found = await bank.processor.disputes_of(paid.key, charge=paid.id)
+
+    assert {(each.id, each.charge_key) for each in found} == {(reference, paid.key) for reference in references}
+    assert await bank.processor.disputes_of(new_key(), charge="pi_nothing") == []
+
+
 async def test_the_books_of_a_time_hold_what_moved_in_it(bank: Bank) -> None:
     since = datetime.now(UTC) - timedelta(seconds=1)
     paid, other = [await bank.charge(await bank.keep()) for _ in range(2)]

@@ -45,6 +45,7 @@ ALLOWED = {
 days = st.dates(date(2023, 1, 1), date(2040, 12, 31))
 
 
+@pytest.mark.row("I6")
 @pytest.mark.rule("23")
 @pytest.mark.parametrize(("old", "new"), list(product(S, S)))
 def test_a_refund_takes_only_the_steps_of_its_table(old: RefundStatus, new: RefundStatus) -> None:

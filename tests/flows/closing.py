@@ -83,7 +83,7 @@ async def by_receipt(service: Service, token: str) -> dict[str, Any]:
 
 async def pass_time(service: Service, by: timedelta) -> None:
     """Let time pass as the sandbox does: what falls due on the way is done in order of time."""
-    async with asyncio.timeout(SECONDS_MAX):
+    async with asyncio.timeout(3 * SECONDS_MAX):
         await sandbox.advance(service.ports, by, service.runner.run_due)
 
 

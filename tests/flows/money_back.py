@@ -160,6 +160,7 @@ async def refunded(service: Service, holder: Holder, opened: Opened) -> str:
     """Close a service and fix its refund; return the refund's id."""
     refund_id, _ = await begin(service.ports, holder, opened.key)
     await fix_amount(service.ports, refund_id, opened.key)
+    await execute("update service_accounts set status = 'CLOSED', open_key = null where id = $1", opened.key)
     return global_id(NodeKind.REFUND, refund_id)
 
 

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from api.adapters.database import execute, fetch_one, read_uuid
+from api.adapters.database import fetch_one, read_uuid
 from api.auth.sign_ins import Bearer, begin_sign_in
 from api.domain.accounts import Channel, Role
-from api.services import chargebacks, month_ends
+from api.services import chargebacks, month_ends, sandbox
 from tests import factories
-from tests.factories import Holder, Opened, key_of_service
+from tests.factories import Opened, key_of_service
 from tests.flows import closing, money, top_ups
+from tests.flows.bill_walk import BILL_WEIGHTS, Bills
 from tests.flows.conftest import Service
 from tests.flows.direct_bill import external
-from tests.flows.model import DAY, HOUR, Card, Dispute, Payment, Wallet, cents_of, check, dollars
+from tests.flows.model import DAY, HOUR, Dispute, Payment, Wallet, cents_of, check, dollars
+from tests.flows.model_bills import Bill
 from tests.flows.money_back import CLAIM, UPDATE, staff
 from tests.flows.test_external_payments import partner
 from tests.flows.test_held_funds import ADDRESS
+from tests.flows.walk_users import REFUSING, User, join, keep_card
 
 HOLDERS = 4
 DECLINES_MAX = 4
-TOKENS = ("tok_visa", "tok_mastercard", "tok_refund_refused")
 AMOUNTS = (500, 1_000, 2_500, 4_075)
 PASSES = (HOUR, 5 * HOUR, 26 * HOUR, 3 * DAY, 8 * DAY, 23 * DAY)
 RECEIPT = """query($token: String!) { closureByReceipt(receiptToken: $token) { status
@@ -33,22 +34,8 @@ RECEIPT = """query($token: String!) { closureByReceipt(receiptToken: $token) { s
 REMOVE = "mutation($id: ID!) { removePaymentMethod(id: $id) { errors { code } } }"
 WEIGHTS = {
     "pay": 14, "pay_by_partner": 5, "decline": 3, "call": 16, "report": 14, "top_up": 5, "dispute": 5,
-    "end_dispute": 5, "wait": 14, "close": 5, "delete": 2, "bounce": 4, "claim": 4, "remove_card": 2,
+    "end_dispute": 5, "wait": 14, "close": 5, "delete": 2, "bounce": 4, "claim": 4, "remove_card": 2, **BILL_WEIGHTS,
 }  # fmt: skip
-
-
-@dataclass(eq=False)
-class User:
-    """A holder, the cards that are kept, and the service that is open."""
-
-    holder: Holder
-    cards: list[Card] = field(default_factory=list)
-    wallet: Wallet | None = None
-
-    @property
-    def open(self) -> Wallet:
-        assert self.wallet is not None
-        return self.wallet
 
 
 class Walk:
@@ -58,10 +45,12 @@ class Walk:
         self.service, self.random = service, random.Random(seed)
         self.users: list[User] = []
         self.closed: list[Wallet] = []
+        self.owners: dict[Wallet, User] = {}
         self.payments: list[Payment] = []
         self.disputes: list[Dispute] = []
         self.declined: list[datetime] = []
         self.number, self.unapplied = 0, 0
+        self.bills, self.seen = Bills(self), service.ports.now()
         self.done: list[str] = []
         self.kinds: Counter[str] = Counter()
 
@@ -92,14 +81,14 @@ class Walk:
         self.kinds[kind] += 1
         if user.wallet is None:
             await self._open(user)
-        await getattr(self, kind)(user)
+        await getattr(self.bills if kind in BILL_WEIGHTS else self, kind)(user)
         await self._pass_time(timedelta())
 
     async def pay(self, user: User) -> None:
         """Pay by card; now and then the answer is lost, and the service may be closed before it is known."""
         wallet, card, cents = user.open, self.random.choice(user.cards), self.random.choice(AMOUNTS)
         is_lost = self.random.random() < 0.25
-        self._note(f"{cents} by {card.id[-4:]}{', answer lost' if is_lost else ''}")
+        self.note(f"{cents} by {card.id[-4:]}{', answer lost' if is_lost else ''}")
         payload = await self._charge(user, card.id, cents, "timeout_charged" if is_lost else "ok")
         assert payload["payment"]["status"] == ("PROCESSING" if is_lost else "SUCCEEDED"), payload
         key = (await self.service.processor.charges())[-1].key
@@ -121,7 +110,7 @@ class Walk:
         wallet, cents = user.open, self.random.choice(AMOUNTS)
         if self.closed and self.random.random() < 0.2:
             wallet = self.random.choice(self.closed)
-        more = {"externalReference": self._name(), "paidAt": (self.now - HOUR).isoformat()}
+        more = {"externalReference": self.name(), "paidAt": (self.now - HOUR).isoformat()}
         payload = await external(self.service, self.partner, wallet.number, dollars(cents), **more)
         assert payload["errors"] == [], payload
         if wallet.status == "ACTIVE":
@@ -131,7 +120,7 @@ class Walk:
 
     async def call(self, user: User) -> None:
         """Ask as the switch whether a call may begin."""
-        call_id = self._name()
+        call_id = self.name()
         answer = await money.authorize(self.service, self.switch, user.open.phone, call_id)
         allowed = user.open.authorize(call_id, self.now)
         assert answer["maxSeconds"] == allowed, (answer, allowed)
@@ -150,7 +139,7 @@ class Walk:
         assert (answer["errors"], answer["replayed"]) == ([], was_recorded)
         if not was_recorded:
             cost = wallet.record(call.id, seconds, self.now)
-            self._note(f"{seconds} s cost {cost}, service {wallet.status}")
+            self.note(f"{seconds} s cost {cost}, service {wallet.status}")
             assert answer["call"]["cost"] == {"amount": dollars(cost)}, (answer, cost)
 
     async def top_up(self, user: User) -> None:
@@ -169,7 +158,7 @@ class Walk:
         found = [payment for payment in self.payments if payment.left > 0 and not payment.disputed]
         if found:
             payment = self.random.choice(found)
-            self._note(f"{payment.left} of {payment.amount}, service {payment.service.status}")
+            self.note(f"{payment.left} of {payment.amount}, service {payment.service.status}")
             opened = await self.service.processor.open_dispute(payment.key, self.now)
             assert opened is not None
             assert opened.amount_cents == payment.left
@@ -181,7 +170,7 @@ class Walk:
         if self.disputes:
             dispute = self.disputes.pop(self.random.randrange(len(self.disputes)))
             won, wallet = self.random.random() < 0.6, dispute.payment.service
-            self._note(f"{dispute.amount} {'won' if won else 'lost'}, service {wallet.status}")
+            self.note(f"{dispute.amount} {'won' if won else 'lost'}, service {wallet.status}")
             await self.service.processor.end_dispute(dispute.id, won)
             assert await chargebacks.follow(self.service.ports, dispute.id)
             if won:
@@ -190,7 +179,7 @@ class Walk:
     async def wait(self, user: User) -> None:
         """Let time pass."""
         by = self.random.choice(PASSES)
-        self._note(str(by))
+        self.note(str(by))
         await self._pass_time(by)
 
     async def close(self, user: User) -> None:
@@ -200,23 +189,28 @@ class Walk:
         assert sum(cents_of(each["refundable"]) for each in shown["refunds"]) == max(0, wallet.posted - wallet.held), (
             shown
         )
-        self._ended(user, (await closing.close(self.service, user.holder, wallet.id, self._name()))["receiptToken"])
+        self._ended(user, (await closing.close(self.service, user.holder, wallet.id, self.name()))["receiptToken"])
 
     async def delete(self, user: User) -> None:
         """Delete the account; somebody else comes."""
-        self._ended(user, (await closing.delete(self.service, user.holder, self._name()))["receiptToken"])
+        await self.bills.delete(user)
+        self._ended(user, (await closing.delete(self.service, user.holder, self.name()))["receiptToken"])
+        self.bills.deleted(user)
         self.users.remove(user)
         await self._join()
 
     async def bounce(self, user: User) -> None:
-        """Have a check come back, or be impossible to make out: its money is held."""
+        """Have a check come back, or be impossible to make out: its money is held, or in the service opened again."""
         for wallet in self.random.sample(self.closed, len(self.closed)):
             for shown in (await self.receipt(wallet))["refunds"]:
                 if shown["method"] == "CHECK" and shown["status"] in ("SUBMITTED", "ISSUED"):
-                    token, _ = await begin_sign_in(self.service.ports, Bearer(self.agent, True, "", Channel.WEB, False))
-                    data = await self.service.ask(UPDATE, {"id": shown["id"], "to": "HELD"}, token=token)
+                    given = {"id": shown["id"], "to": "HELD"}
+                    data = await self.service.ask(UPDATE, given, token=await self.staff_token())
                     assert data["staffUpdateRefund"]["errors"] == []
                     wallet.hold(cents_of(shown["amount"]), self.now)
+                    owner = self.owners[wallet]
+                    if owner in self.users and owner.wallet is not None:
+                        owner.wallet.move(cents_of(shown["amount"]))
                     return
 
     async def claim(self, user: User) -> None:
@@ -225,7 +219,7 @@ class Walk:
             for held in (await self.receipt(wallet))["heldFunds"]:
                 if held["claimable"]:
                     given = {
-                        "heldFundsId": held["id"], "address": ADDRESS, "idempotencyKey": self._name(),
+                        "heldFundsId": held["id"], "address": ADDRESS, "idempotencyKey": self.name(),
                         "receiptToken": wallet.receipt, "passcode": "2468",
                     }  # fmt: skip
                     payload = (await self.service.ask(CLAIM, {"input": given}))["claimHeldFunds"]
@@ -241,37 +235,43 @@ class Walk:
         assert bool(payload["errors"]) is is_used, payload
         if not is_used:
             user.cards.remove(card)
-            await self._keep_card(user, TOKENS[2] if card.refuses else TOKENS[0])
+            await keep_card(user, REFUSING if card.refuses else "tok_visa")
 
-    async def receipt(self, wallet: Wallet) -> dict[str, Any]:
+    async def receipt(self, wallet: Wallet | Bill) -> dict[str, Any]:
         """Return what the receipt of a service's closing shows."""
         found: dict[str, Any] = (await self.service.ask(RECEIPT, {"token": wallet.receipt}))["closureByReceipt"]
         return found
 
-    async def _join(self) -> None:
-        holder = await factories.holder(self.service, f"{self._name()}@mail.test")
-        kept = await self.service.passwords.hash_short("passcode", "2468")
-        await execute("update accounts set passcode_hash = $1 where id = $2", kept, holder.account_id)
-        user = User(holder)
-        for token in TOKENS:
-            await self._keep_card(user, token)
-        self.users.append(user)
+    async def staff_token(self) -> str:
+        """Sign the billing agent in."""
+        token, _ = await begin_sign_in(self.service.ports, Bearer(self.agent, True, "", Channel.WEB, False))
+        return token
 
-    async def _keep_card(self, user: User, token: str) -> None:
-        user.cards.append(Card(await user.holder.card(token), token == "tok_refund_refused"))
+    def name(self) -> str:
+        """Return a name that was not used yet."""
+        self.number += 1
+        return f"n{self.number}"
+
+    def note(self, what: str) -> None:
+        """Add to the line of the step under way."""
+        self.done[-1] += f", {what}"
+
+    async def _join(self) -> None:
+        self.users.append(await join(self.service, f"{self.name()}@mail.test"))
 
     async def _open(self, user: User) -> None:
         phone = f"+1505{2_000_000 + user.holder.account_id.int % 5_000_000:07d}"
-        payload = await money.open_service(self.service, user.holder, self._name(), phone=phone)
+        payload = await money.open_service(self.service, user.holder, self.name(), phone=phone)
         assert payload["errors"] == [], payload
-        user.wallet = Wallet(payload["serviceAccount"]["id"], payload["serviceAccount"]["number"], phone)
+        user.wallet = wallet = Wallet(payload["serviceAccount"]["id"], payload["serviceAccount"]["number"], phone)
+        self.owners[wallet] = user
 
     async def _charge(self, user: User, card: str, cents: int, behaviour: Any) -> dict[str, Any]:
         given = {"purpose": "FUND_ADVANCE_CONNECT", "serviceAccountId": user.open.id, "amount": dollars(cents)}
         quoted = await self.service.ask(money.QUOTE, {"input": given}, token=user.holder.token)
         assert quoted["quotePayment"]["errors"] == [], quoted
         await self.service.processor.behave(next=behaviour)
-        payload = await money.pay(self.service, user.holder, quoted["quotePayment"]["quote"]["id"], card, self._name())
+        payload = await money.pay(self.service, user.holder, quoted["quotePayment"]["quote"]["id"], card, self.name())
         await self.service.processor.behave(next="ok")
         return payload
 
@@ -282,7 +282,10 @@ class Walk:
         self.closed.append(wallet)
 
     async def _pass_time(self, by: timedelta) -> None:
-        await closing.pass_time(self.service, by)
+        # A month on a busy machine takes longer than one flow may; the walk as a whole is timed.
+        await sandbox.advance(self.service.ports, by, self.service.runner.run_due)
+        self.bills.pass_time(self.seen, self.now)
+        self.seen = self.now
         for wallet in self.wallets:
             wallet.pass_time(self.now)
             if cents := wallet.wants_top_up():
@@ -291,11 +294,4 @@ class Walk:
                 row = await fetch_one(f"{query} limit 1", key_of_service(wallet.id))
                 assert row is not None, "AutoPay did not charge"
                 self.payments.append(wallet.pay(str(read_uuid(row["id"])), wallet.top_up[0], cents))
-                self._note(f"AutoPay {cents}")
-
-    def _name(self) -> str:
-        self.number += 1
-        return f"n{self.number}"
-
-    def _note(self, what: str) -> None:
-        self.done[-1] += f", {what}"
+                self.note(f"AutoPay {cents}")

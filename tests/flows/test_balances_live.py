@@ -107,6 +107,7 @@ async def change_and_fail(ports: Ports, service_account_id: UUID) -> None:
     raise ArithmeticError("after the change")
 
 
+@pytest.mark.row("I9")
 @pytest.mark.rule("36")
 async def test_what_is_rolled_back_is_told_to_nobody(service: Service) -> None:
     ann, opened = await prepaid(service)
@@ -157,6 +158,7 @@ async def test_a_slow_reader_gets_the_newest_state_instead_of_a_queue(service: S
     assert seen[-1][2] == "10.70"
 
 
+@pytest.mark.row("F25", "I10")
 async def test_after_a_gap_the_state_is_read_anew(service: Service) -> None:
     ann, opened = await prepaid(service)
 
@@ -187,6 +189,7 @@ async def change_unheard(service: Service, service_account_id: UUID) -> None:
     await change(Dying())
 
 
+@pytest.mark.row("I9")
 @pytest.mark.rule("36")
 async def test_what_a_dying_process_left_unpublished_is_published_by_the_relay(service: Service) -> None:
     ann, opened = await prepaid(service)
@@ -205,6 +208,7 @@ def event_of(ann: Holder, row: Mapping[str, Any]) -> Event:
     return Event(factories.read_uuid(row["id"]), ann.account_id, body.pop("kind"), body)
 
 
+@pytest.mark.row("I10")
 async def test_events_out_of_order_arrive_in_order_and_repeats_once(service: Service) -> None:
     ann, opened = await prepaid(service)
 

@@ -87,7 +87,7 @@ async def test_further_segments_extend_the_hold_until_the_money_ends(service: Se
     assert (await audit()).differences == ()
 
 
-@pytest.mark.row("F35")
+@pytest.mark.row("F35", "I3")
 async def test_two_calls_at_once_never_hold_the_same_money(service: Service) -> None:
     ann, opened, key = await prepaid(service, 600)
 
@@ -97,7 +97,7 @@ async def test_two_calls_at_once_never_hold_the_same_money(service: Service) -> 
     assert (await balance(service, ann))["available"] == "0.00"
 
 
-@pytest.mark.row("F36")
+@pytest.mark.row("F36", "I4")
 async def test_a_record_that_comes_twice_charges_once(service: Service) -> None:
     ann, opened, key = await prepaid(service)
     await authorize(service, key, opened.phone)
@@ -142,7 +142,7 @@ async def test_two_switches_may_use_the_same_call_id(service: Service) -> None:
     assert (await balance(service, ann))["posted"] == "9.80"
 
 
-@pytest.mark.row("F35")
+@pytest.mark.row("F35", "I3")
 async def test_what_the_balance_does_not_cover_is_written_off(service: Service) -> None:
     ann, opened, key = await prepaid(service, 25)
 

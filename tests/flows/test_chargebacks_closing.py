@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from api.adapters.database import fetch
-from api.adapters.payments import Dispute
+from api.adapters.payments import Dispute, ProcessorUnavailable
+from api.adapters.payments_simulated import SimulatedProcessor
 from api.domain.days import day_of
 from api.services import chargebacks
 from api.services.reconciliation import reconcile
@@ -74,6 +76,60 @@ async def test_what_the_bank_took_back_while_it_was_fixed_does_not_go_out_by_che
     assert await ledger_of("PROCESSOR_CLEARING") == -2_500
     assert await ledger_of("BANK") == 2_500
     assert await differences() == ()
+
+
+@pytest.mark.row("F38")
+@pytest.mark.parametrize("won", [False, True], ids=["lost", "won"])
+async def test_a_refund_refused_for_a_dispute_that_nobody_told_of_yet_does_not_go_out_by_check_too(
+    service: Service, won: bool
+) -> None:
+    ann = await factories.holder(service)
+    opened = await ann.advance_connect()
+    await paid(service, ann, opened, "25.00", await ann.card())
+    receipt = (await delete(service, ann))["receiptToken"]
+    key = (await service.processor.charges())[-1].key
+    found = await service.processor.open_dispute(key, service.ports.now(), 1_000)
+    assert found is not None
+
+    # The amount is fixed and the processor asked; its call about the dispute comes after all of that.
+    await pass_time(service, DAY)
+
+    assert await amounts(service, receipt) == [("REROUTED", "CARD", "15.00"), ("CALCULATED", "CHECK", "15.00")]
+    assert await ledger_of("CHARGEBACK_LOSS") == 0
+    assert await chargebacks.follow(service.ports, found.id)
+    await service.processor.end_dispute(found.id, won)
+    assert await chargebacks.follow(service.ports, found.id)
+    await pass_time(service, timedelta(days=40))
+    made = [amount for status, _, amount in await amounts(service, receipt) if status == "COMPLETED"]
+    assert sorted(made) == (["10.00", "15.00"] if won else ["15.00"])
+    assert await ledger_of("CHARGEBACK_LOSS") == 0
+    assert await differences() == ()
+
+
+async def test_a_processor_that_cannot_tell_of_disputes_now_is_asked_again_before_a_check_is_made(
+    service: Service,
+) -> None:
+    ann = await factories.holder(service)
+    opened = await ann.advance_connect()
+    await paid(service, ann, opened, "25.00", await ann.card("tok_refund_refused"))
+    receipt = (await delete(service, ann))["receiptToken"]
+    processor = service.ports.processor
+
+    class Silent(SimulatedProcessor):
+        async def disputes_of(self, key: str, *, charge: str) -> Sequence[Dispute]:
+            raise ProcessorUnavailable("away")
+
+    service.ports.processor = Silent(service.processor.path, "https://calls.example")
+    await service.advance(DAY)
+    for _ in range(2):
+        await service.work()
+    await service.ports.processor.close()
+    service.ports.processor = processor
+
+    assert await amounts(service, receipt) == [("SUBMITTED", "CARD", "25.00")]
+    await pass_time(service, timedelta(hours=2))
+
+    assert await amounts(service, receipt) == [("REROUTED", "CARD", "25.00"), ("CALCULATED", "CHECK", "25.00")]
 
 
 async def test_what_a_dispute_that_is_won_brings_to_a_closed_service_goes_back_to_the_holder(service: Service) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from tests.flows.closing import DAY, by_receipt, close, delete, ledger_of, pass_
 from tests.flows.conftest import Service
 from tests.flows.getting_in import codes
 from tests.flows.money import authorize, open_service, record
+from tests.flows.money_back import paid, refunds
 
 MINUTE = timedelta(minutes=1)
 
@@ -31,6 +32,40 @@ async def test_a_call_that_began_before_is_deducted_when_it_is_reported_within_a
     assert reported["call"]["cost"] == {"amount": "0.20"}
     (refund,) = (await by_receipt(service, receipt))["refunds"]
     assert refund["amount"] == {"amount": "4.80"}
+
+
+@pytest.mark.row("F27")
+@pytest.mark.rule("20", "22")
+@pytest.mark.parametrize(
+    ("asked_at", "earliest", "latest"),
+    [
+        (datetime(2027, 3, 14, 3, 30, tzinfo=UTC), "2027-03-16", "2027-03-17"),
+        (datetime(2027, 11, 7, 3, 30, tzinfo=UTC), "2027-11-09", "2027-11-10"),
+        (datetime(2028, 2, 29, 3, 30, tzinfo=UTC), "2028-03-01", "2028-03-02"),
+        (datetime(2028, 1, 1, 5, 59, tzinfo=UTC), "2028-01-04", "2028-01-05"),
+    ],
+    ids=["clocks go forward", "clocks go back", "leap day", "year end"],
+)  # fmt: skip
+async def test_late_calls_are_taken_for_twenty_four_hours_whatever_the_calendar_does(
+    service: Service, asked_at: datetime, earliest: str, latest: str
+) -> None:
+    await service.advance(asked_at - service.ports.now())
+    ann, switch = await factories.holder(service), await factories.switch_key(service)
+    opened, began = await ann.advance_connect(), service.ports.now()
+    await paid(service, ann, opened, "5.00", await ann.card())
+    payload = await close(service, ann, opened.id)
+    await pass_time(service, DAY - MINUTE)
+
+    reported = await record(service, switch, opened.phone, 120, startedAt=began.isoformat())
+    before = (await by_receipt(service, payload["receiptToken"]))["status"]
+    await pass_time(service, MINUTE)
+
+    until = datetime.fromisoformat(payload["closure"]["callWindowEndsAt"])
+    assert timedelta() <= until - asked_at - DAY < MINUTE
+    assert (reported["call"]["cost"], before) == ({"amount": "0.20"}, "SETTLING_CALLS")
+    (refund,) = await refunds(service, ann)
+    assert (refund["amount"], refund["status"]) == ("4.80", "ISSUED")
+    assert (refund["window"]["earliest"], refund["window"]["latest"]) == (earliest, latest)
 
 
 @pytest.mark.rule("22")

@@ -9,7 +9,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from api.adapters.database import execute, fetch, transactional
+from api.adapters.ports import Ports
 from api.routes.closure_page import closure_page_route
+from api.services.closure_states import tell_closure
 from tests import factories
 from tests.flows.closing import CHANGED, DAY, close, delete, pass_time
 from tests.flows.conftest import Service, Stream
@@ -37,6 +40,31 @@ async def test_a_receipt_shows_each_step_in_order_when_the_login_is_gone(service
         seen.append(await step(stream))
 
     assert seen == [("SETTLING_CALLS", 1), ("REFUNDING", 2), ("COMPLETED", 3)]
+
+
+@pytest.mark.row("I10")
+@pytest.mark.rule("35")
+async def test_four_steps_of_a_closing_within_fifty_milliseconds_come_each_in_order(service: Service) -> None:
+    ann = await factories.holder(service)
+    await ann.advance_connect(500)
+    receipt = (await delete(service, ann))["receiptToken"]
+    (row,) = await fetch("select id from closures")
+    later = ["DIRECT_BILL_HOLD", "REFUNDING", "AWAITING_FINAL_PAYMENT", "COMPLETED"]
+
+    @transactional
+    async def all_at_once(ports: Ports) -> None:
+        for number, status in enumerate(later, 2):
+            await execute("update closures set status = $1, revision = $2", status, number)
+            (now,) = await fetch("select * from closures where id = $1", row["id"])
+            await tell_closure(now)
+
+    async with service.watch(CHANGED, {"receipt": receipt}) as stream:
+        assert await step(stream) == ("SETTLING_CALLS", 1)
+        await until_watched(service)
+        await all_at_once(service.ports)
+        seen = [await step(stream) for _ in later]
+
+    assert seen == list(zip(later, range(2, 6), strict=True))
 
 
 @pytest.mark.rule("35")

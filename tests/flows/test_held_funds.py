@@ -216,6 +216,7 @@ async def test_a_states_own_row_says_when(service: Service) -> None:
     opened = await ann.advance_connect(1_000)
     refund_id, _ = await begin(service.ports, ann, opened.key)
     await fix_amount(service.ports, refund_id, opened.key)
+    await execute("update service_accounts set status = 'CLOSED' where id = $1", opened.key)
     token = await staff(service)
     await service.ask(EXPORT, {"key": "run"}, token=token)
 

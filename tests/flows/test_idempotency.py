@@ -114,7 +114,7 @@ async def test_a_decline_uses_the_key(service: Service) -> None:
     assert len(await service.processor.charges()) == 1
 
 
-@pytest.mark.row("F7")
+@pytest.mark.row("F7", "I4")
 async def test_fifty_payments_at_once_with_one_key_are_one(service: Service) -> None:
     ann, _, card, quoted = await ready(service)
 

@@ -56,6 +56,7 @@ async def everything() -> list[Any]:
     return [[dict(row) for row in await fetch(f"select * from {table} order by id")] for table in tables]
 
 
+@pytest.mark.row("I8")
 @pytest.mark.parametrize("statement", REFUSED)
 async def test_the_database_refuses_what_would_falsify_the_books(service: Service, statement: str) -> None:
     await journey(service)
@@ -67,6 +68,7 @@ async def test_the_database_refuses_what_would_falsify_the_books(service: Servic
     assert await everything() == before
 
 
+@pytest.mark.row("I8")
 @pytest.mark.parametrize("table", ["journal_entries", "legs", "ledger_accounts", "holds"])
 async def test_a_table_of_the_books_cannot_be_emptied(service: Service, table: str) -> None:
     await journey(service)
@@ -78,6 +80,7 @@ async def test_a_table_of_the_books_cannot_be_emptied(service: Service, table: s
     assert await count(table) == kept > 0
 
 
+@pytest.mark.row("I4")
 async def test_a_source_makes_one_entry(service: Service) -> None:
     await journey(service)
     entries = await count("journal_entries")
@@ -94,6 +97,7 @@ async def test_a_source_makes_one_entry(service: Service) -> None:
     assert await count("journal_entries") == entries + 1
 
 
+@pytest.mark.row("I1", "I2")
 async def test_each_entry_sums_to_zero_and_so_do_the_books(service: Service) -> None:
     await journey(service)
 

@@ -58,6 +58,7 @@ async def funded(service: Service) -> tuple[Holder, Opened]:
     return ann, opened
 
 
+@pytest.mark.row("I5")
 async def test_books_that_agree_are_balanced(service: Service) -> None:
     await funded(service)
     first, second = await service.processor.charges()
@@ -104,6 +105,7 @@ async def test_a_check_of_days_agrees_though_the_books_of_its_day_do_not_hold_it
     assert (await reconcile(service))["balanced"]
 
 
+@pytest.mark.row("I5")
 @pytest.mark.parametrize(("locale", "word"), [("en", "the processor"), ("es", "el procesador")])
 async def test_a_charge_that_the_ledger_lacks_is_told_by_its_key(service: Service, locale: str, word: str) -> None:
     ann = await factories.holder(service)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from api.adapters.database import execute, fetch, fetch_one, read_uuid
 from api.adapters.payments import Refund as ProcessorRefund
@@ -200,10 +201,11 @@ async def test_a_part_that_is_refused_leaves_the_others_and_goes_by_check(servic
     await paid(service, ann, opened, "10.00", card)
     await paid(service, ann, opened, "15.00", card)
     await refunded(service, ann, opened)
-    older = await fetch_one("select id from payments where amount = 1000")
+    older = await fetch_one("select processor_reference from payments where amount = 1000")
     assert older is not None
-    # The bank took the older charge back meanwhile, and our books have not heard of it yet.
-    await service.processor.open_dispute(str(older["id"]), service.ports.now())
+    # Nothing is left of the older charge, for a reason of the processor's that is no dispute.
+    reference, now = str(older["processor_reference"]), service.ports.now()
+    await service.processor.refund(key=str(uuid7()), charge=reference, amount_cents=1_000, at=now)
 
     await service.work()
 

@@ -59,6 +59,7 @@ async def settling(service: Service) -> tuple[factories.Holder, UUID, UUID]:
     return ann, *await begin(service.ports, ann, opened.key)
 
 
+@pytest.mark.row("I10")
 async def test_the_state_comes_first_then_four_statuses_within_a_moment_in_order(service: Service) -> None:
     ann, refund_id, _ = await settling(service)
 
@@ -70,6 +71,30 @@ async def test_the_state_comes_first_then_four_statuses_within_a_moment_in_order
 
     assert [status for status, _, _ in found] == ALL_AFTER_THE_FIRST
     assert [before for _, before, _ in found] == ["SETTLING", *ALL_AFTER_THE_FIRST[:-1]]
+
+
+@pytest.mark.row("I10")
+async def test_four_statuses_within_fifty_milliseconds_come_each_in_order_to_sign_in_and_receipt(
+    service: Service,
+) -> None:
+    ann, refund_id, closure_id = await settling(service)
+
+    @transactional
+    async def all_at_once(ports: Ports) -> None:
+        for status, note in MOVES:
+            columns = {"amount": 1_000} if status is RefundStatus.CALCULATED else {}
+            await move(ports, refund_id, Step(status, note, {"cents": "1000"}), **columns)
+
+    by_receipt = service.watch(WATCH, {"receipt": receipt(service, closure_id)})
+    async with service.watch(WATCH, {}, token=ann.token) as mine, by_receipt as anybodys:
+        for stream in (mine, anybodys):
+            assert await following(stream, 1) == [("SETTLING", None, 1)]
+        await until_watched(service)
+        await all_at_once(service.ports)
+        found = [await following(stream, 4) for stream in (mine, anybodys)]
+
+    expected = list(zip(ALL_AFTER_THE_FIRST, ["SETTLING", *ALL_AFTER_THE_FIRST], range(2, 6), strict=False))
+    assert found == [expected, expected]
 
 
 async def test_what_was_lost_on_the_way_is_read_from_the_timeline(service: Service) -> None:
