@@ -31,7 +31,6 @@ from api.auth.emails import Email
 from api.auth.sign_ins import Bearer, begin_sign_in, make_key
 from api.domain.accounts import STAFF_ROLES, Channel, Role
 from api.domain.ids import NodeKind, global_id
-from api.domain.service_accounts import Product
 from api.graphql import build_schema
 from api.resolvers.fields import Door
 from api.services import demo
@@ -39,7 +38,6 @@ from api.services.staff import insert_staff
 from tests.factories import Holder, holder
 from tests.flows.conftest import Service
 from tests.flows.money_back import held, refunded
-from tests.flows.paying import opened
 
 SCHEMA = build_schema()._schema
 REFUSALS = {"UNAUTHENTICATED", "FORBIDDEN"}
@@ -162,8 +160,6 @@ async def callers(service: Service) -> dict[Role | None, str | None]:
     somebody = await holder(service)
     # A refund, so that the stream of refunds has a first event.
     await refunded(service, somebody, await somebody.advance_connect(500))
-    # And a service that is open, for the stream of balances.
-    await opened(somebody, Product.ADVANCE_CONNECT, phone="+15055550142")
     kept = await service.passwords.hash_password("nobody types this one 7")
     await execute("update accounts set password_hash = $1", kept)
     tokens[Role.CUSTOMER] = somebody.token
