@@ -97,6 +97,7 @@ class Wallet:
     refunds: list[Refund] = field(default_factory=list)
     top_up: tuple[Card, int, int] | None = None
     armed: bool = False
+    stopped: bool = False
     requested: datetime | None = None
     receipt: str = ""
     over: bool = False
@@ -122,10 +123,12 @@ class Wallet:
 
     def wants_top_up(self) -> int:
         """Return what AutoPay charges now, 0 for nothing; it is then not asked again before the balance recovers."""
-        if self.status != "ACTIVE" or self.top_up is None or not self.armed or self.posted >= self.top_up[1]:
+        is_on = self.status == "ACTIVE" and self.top_up is not None and self.armed and not self.stopped
+        if self.top_up is None or not is_on or self.posted >= self.top_up[1]:
             return 0
         if self.top_up[0].is_disputed:
-            self.top_up = None
+            # It may be resumed, so that its card stays in use.
+            self.stopped = True
             return 0
         self.armed = False
         return self.top_up[2]

@@ -160,8 +160,12 @@ async def refunded(service: Service, holder: Holder, opened: Opened) -> str:
     """Close a service and fix its refund; return the refund's id."""
     refund_id, _ = await begin(service.ports, holder, opened.key)
     await fix_amount(service.ports, refund_id, opened.key)
-    await execute("update service_accounts set status = 'CLOSED', open_key = null where id = $1", opened.key)
     return global_id(NodeKind.REFUND, refund_id)
+
+
+async def end_service(opened: Opened) -> None:
+    """Have a service closed, as it is once its refund is fixed, so that money which cannot be paid out is held."""
+    await execute("update service_accounts set status = 'CLOSED', open_key = null where id = $1", opened.key)
 
 
 async def held(service: Service, holder: Holder, opened: Opened | None = None) -> str:
@@ -169,7 +173,9 @@ async def held(service: Service, holder: Holder, opened: Opened | None = None) -
 
     Without a service, one is opened that no card ever funded.
     """
-    refund_id = await refunded(service, holder, opened or await holder.advance_connect(1_000))
+    opened = opened or await holder.advance_connect(1_000)
+    refund_id = await refunded(service, holder, opened)
+    await end_service(opened)
     key = key_of(refund_id, NodeKind.REFUND)
     assert key is not None
     await _come_back(service.ports, key)

@@ -151,7 +151,7 @@ class Walk:
         threshold, cents = self.random.choice(((500, 1_000), (1_000, 2_500)))
         payload = await scene.set_auto_pay(dollars(threshold), dollars(cents))
         assert payload["errors"] == [], payload
-        user.open.top_up, user.open.armed = (card, threshold, cents), True
+        user.open.top_up, user.open.armed, user.open.stopped = (card, threshold, cents), True, False
 
     async def dispute(self, user: User) -> None:
         """Have a bank take back what is left of a payment, also of one who is gone."""

@@ -22,6 +22,7 @@ from tests.flows.money_back import (
     UPDATE,
     activity,
     differences,
+    end_service,
     go_to,
     paid,
     refunded,
@@ -47,7 +48,10 @@ async def update(service: Service, token: str, refund_id: str, to: str, note: st
 async def waiting(service: Service, cents: int = 1_000, email: str = "ann@mail.test") -> tuple[Holder, str]:
     """Have a check wait for its run."""
     ann = await factories.holder(service, email)
-    return ann, await refunded(service, ann, await ann.advance_connect(cents))
+    opened = await ann.advance_connect(cents)
+    refund_id = await refunded(service, ann, opened)
+    await end_service(opened)
+    return ann, refund_id
 
 
 @pytest.mark.parametrize("payee", ["=Bob", "＝Bob"])
