@@ -69,7 +69,9 @@ async def _pay(server: LiveServer, seeded: Seeded, cards: list[str], seconds: fl
         service = global_id(NodeKind.SERVICE_ACCOUNT, service_key(payer + 1))
         wanted = {"purpose": "FUND_ADVANCE_CONNECT", "serviceAccountId": service, "amount": "1.00"}
         asked = load.graphql_request(server.port, token, {"query": QUOTE, "variables": {"in": wanted}})
-        quote = json.loads(await client.ask(asked))["data"]["quotePayment"]["quote"]["id"]
+        answered = json.loads(await client.ask(asked))
+        quote = (answered["data"]["quotePayment"]["quote"] or {}).get("id")
+        assert quote, answered
         order = {"quoteId": quote, "paymentMethodId": cards[payer], "idempotencyKey": f"{_run}-{next(_numbers)}"}
         answer = await client.ask(load.graphql_request(server.port, token, {"query": PAY, "variables": {"in": order}}))
         assert b'"SUCCEEDED"' in answer, answer[:300]

@@ -23,9 +23,20 @@ class Secrets:
 
     def token(self, purpose: str, *parts: str) -> str:
         """Return a token of 256 bits that can be made again from its parts, so that only its hash is kept."""
-        return urlsafe_b64encode(self.digest(purpose, *parts)).decode().rstrip("=")
+        return _text(self.digest(purpose, *parts))
+
+    def is_token(self, token: str, purpose: str, *parts: str) -> bool:
+        """Tell whether `token` makes this one of these parts, by the present key or the one that is being rotated out;
+        the time it takes says nothing about how much of it is right."""
+        return token.isascii() and any(
+            hmac.compare_digest(token, _text(good)) for good in self.digests(purpose, *parts)
+        )
 
     @staticmethod
     def _digest(secret: bytes, purpose: str, parts: tuple[str, ...]) -> bytes:
         key = hmac.digest(secret, b"purpose:" + purpose.encode(), hashlib.sha256)
         return hmac.digest(key, b"\0".join(part.encode() for part in parts), hashlib.sha256)
+
+
+def _text(digest: bytes) -> str:
+    return urlsafe_b64encode(digest).decode().rstrip("=")

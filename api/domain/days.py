@@ -26,3 +26,9 @@ def first_of_month(day: date) -> date:
 def first_of_next_month(day: date) -> date:
     """Return the first day of the month after a day's."""
     return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def month_of(at: datetime) -> tuple[datetime, datetime]:
+    """Return when the calendar month of an instant begins and ends, by Central time; both in UTC."""
+    first = first_of_month(day_of(at))
+    return start_of(first), start_of(first_of_next_month(first))

@@ -31,6 +31,7 @@ class NodeKind(IntEnum):
     REFUND = 19
     HELD_FUNDS = 20
     CLOSURE = 18
+    DUE_WORK = 40
 
 
 def global_id(kind: NodeKind, key: UUID) -> str:

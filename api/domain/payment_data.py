@@ -22,6 +22,7 @@ class PaymentLimits:
     quote_lives: timedelta
     cards_max: int
     action_lives: timedelta
+    action_gives_way: timedelta
     expiry_notice_days: tuple[int, ...]
     expiry_notice_hour: int
     unknown_event_lives: timedelta
@@ -63,6 +64,7 @@ def payment_limits() -> PaymentLimits:
         timedelta(minutes=limits["quote_minutes"]),
         limits["cards_max"],
         timedelta(hours=limits["action_hours"]),
+        timedelta(minutes=limits["action_gives_way_minutes"]),
         tuple(limits["expiry_notice_days"]),
         limits["expiry_notice_hour"],
         timedelta(hours=limits["unknown_event_hours"]),

@@ -9,8 +9,6 @@ from enum import Enum
 from functools import cache
 from importlib.resources import files
 
-from api.domain.days import day_of, first_of_month, first_of_next_month, start_of
-
 
 class AutoPayState(Enum):
     """Where AutoPay of a service stands."""
@@ -63,9 +61,3 @@ def next_try_at(tried_first_at: datetime, tries: int) -> datetime | None:
     """Return when a charge that failed `tries` times is tried again; None when it is not (rule 16)."""
     rules = top_up_rules()
     return tried_first_at + tries * rules.try_again_after if tries < rules.tries_max else None
-
-
-def month_of(at: datetime) -> tuple[datetime, datetime]:
-    """Return when the calendar month of an instant begins and ends, by Central time; both in UTC (rule 16)."""
-    first = first_of_month(day_of(at))
-    return start_of(first), start_of(first_of_next_month(first))

@@ -73,18 +73,24 @@ JOBS: Mapping[str, Job] = {
     subscription_states.RENEWAL_WORK: renewals.look,
     plan_prices.WORK_KIND: plan_prices.follow_price,
 }
-FAILURES_MAX: Mapping[str, int] = {
-    charges.WORK_KIND: 24 * 14,
-    processor_events.WORK_KIND: 24 * 14,
-    refund_work.CARD_WORK: 24 * 14,
-    ledger.LOW_BALANCE: 1_000_000,
-    top_up_outcomes.AUTO_PAY_WORK: 1_000_000,
-    inactivity_plans.WORK_KIND: 1_000_000,
-    subscription_states.RENEWAL_WORK: 1_000_000,
-    plan_prices.WORK_KIND: 1_000_000,
-}
-"""The processor is asked hourly for two weeks: money is not given up after an outage. Looking at a low balance, at what
-was not used, or at a plan, never ends: a row that has failed would keep new work of its key from falling due."""
+FAILURES_MAX: Mapping[str, int] = dict.fromkeys(
+    (
+        charges.WORK_KIND,
+        processor_events.WORK_KIND,
+        refund_work.CARD_WORK,
+        ledger.LOW_BALANCE,
+        top_up_outcomes.AUTO_PAY_WORK,
+        inactivity_plans.WORK_KIND,
+        month_ends.ALL_KIND,
+        subscription_states.RENEWAL_WORK,
+        plan_prices.WORK_KIND,
+    ),
+    24 * 14,
+)
+"""These are tried hourly for two weeks. The processor is asked, since money is not given up after an outage. The others
+would wait for long after a fault of an hour: nobody calls while a balance is too low, months end once a month,
+and plans renew so. What was given up all the same begins anew with the next entry of the balance, with the month's end,
+or with a change to the plan."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

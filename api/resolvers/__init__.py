@@ -6,6 +6,7 @@ from api.resolvers.calls import CallsMutations
 from api.resolvers.closures import ClosuresMutations, ClosuresQueries, ClosuresSubscriptions
 from api.resolvers.external_payments import ExternalPaymentsMutations
 from api.resolvers.facilities import FacilitiesQueries
+from api.resolvers.failed_work import FailedWorkMutations
 from api.resolvers.inactivity import InactivityMutations, InactivityQueries
 from api.resolvers.invoices import InvoicesMutations, InvoicesQueries
 from api.resolvers.nodes import NodesQueries
@@ -48,6 +49,7 @@ MUTATIONS = (
     ClosuresMutations,
     InvoicesMutations,
     ExternalPaymentsMutations,
+    FailedWorkMutations,
     CallsMutations,
     RefundsMutations,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
@@ -12,6 +13,11 @@ from api.resolvers.inputs import key_in
 from api.schema.calls import AuthorizeCallInput, Call, CallPayload, RecordCallInput
 from api.schema.scalars import Info
 from api.services import calls
+
+
+def _facility(input: AuthorizeCallInput | RecordCallInput) -> UUID | None:
+    text = input.facility_id
+    return key_in(text, NodeKind.FACILITY, "input", "facilityId") if text else None
 
 
 def _payload(answer: calls.CallAnswer) -> CallPayload:
@@ -32,12 +38,11 @@ class CallsMutations:
     async def authorize_call(
         self, info: Info, input: Annotated[AuthorizeCallInput, strawberry.argument(description="Which call.")]
     ) -> CallPayload:
-        facility = input.facility_id
         ask = calls.Ask(
             input.call_id,
             input.segment,
             input.phone,
-            key_in(facility, NodeKind.FACILITY, "input", "facilityId") if facility else None,
+            _facility(input),
             input.rate_per_minute,
         )
         return _payload(await calls.authorize(info.context.ports, info.context.switch(), ask))
@@ -51,11 +56,10 @@ class CallsMutations:
     async def record_call(
         self, info: Info, input: Annotated[RecordCallInput, strawberry.argument(description="The call's record.")]
     ) -> CallPayload:
-        facility = input.facility_id
         report = calls.Report(
             input.call_id,
             input.phone,
-            key_in(facility, NodeKind.FACILITY, "input", "facilityId") if facility else None,
+            _facility(input),
             input.started_at,
             input.duration_seconds,
             input.rate_per_minute,

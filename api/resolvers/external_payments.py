@@ -27,7 +27,7 @@ REPORTERS = (Role.PAYMENT_PARTNER, *BILLING)
 Reason = Annotated[str, strawberry.argument(description="Why; kept on record, 1 to 300 characters.")]
 
 
-def _act(context: Context, reason: str) -> Act:
+def act_of(context: Context, reason: str) -> Act:
     viewer = context.admit(BILLING)
     assert viewer.staff is not None
     return Act(viewer.staff.id, viewer.staff.name, viewer.channel, reason)
@@ -70,7 +70,7 @@ class ExternalPaymentsMutations:
     ) -> PaymentPayload:
         done = await apply_payment(
             info.context.ports,
-            _act(info.context, reason),
+            act_of(info.context, reason),
             key_in(payment_id, NodeKind.PAYMENT, "paymentId"),
             key_in(service_account_id, NodeKind.SERVICE_ACCOUNT, "serviceAccountId"),
         )
@@ -100,7 +100,7 @@ class ExternalPaymentsMutations:
     ) -> TransactionPayload:
         done = await adjust_balance(
             info.context.ports,
-            _act(info.context, reason),
+            act_of(info.context, reason),
             key_in(service_account_id, NodeKind.SERVICE_ACCOUNT, "serviceAccountId"),
             amount,
             idempotency_key,

@@ -31,7 +31,8 @@ class InvoicesMutations:
     """Mutations of invoices."""
 
     @mutation(
-        "Pays all that is due on an invoice with a card, by its link; once per key, and one payment at a time.",
+        "Pays all that is due on an invoice with a card, by its link; once per key, and one payment at a time: one "
+        "that has waited for 3-D Secure for ten minutes is ended first.",
         payload=LinkedInvoicePayload,
     )
     async def pay_invoice_by_link(

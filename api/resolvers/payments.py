@@ -127,7 +127,8 @@ class PaymentsMutations:
 
     @mutation(
         "Pays exactly the quote, once. A repeat with the same key gives the payment as it stands; when the outcome is "
-        "not known yet the payment is PROCESSING and nothing is charged a second time. Plans are paid by `subscribe`.",
+        "not known yet the payment is PROCESSING and nothing is charged a second time. A payment of the same invoice "
+        "that has waited for 3-D Secure for ten minutes is ended first. Plans are paid by `subscribe`.",
         payload=PaymentPayload,
         roles=HOLDER,
     )

@@ -27,7 +27,8 @@ class SubscriptionsMutations:
 
     @mutation(
         "Pays a plan's first month by its quote, and begins the subscription, which renews by itself; one per facility "
-        "and product. A repeat with the same key gives payment and subscription as they stand.",
+        "and product. A repeat with the same key gives payment and subscription as they stand. A payment of such a "
+        "plan that has waited for 3-D Secure for ten minutes is ended first.",
         payload=SubscriptionPayload,
         roles=HOLDER,
     )

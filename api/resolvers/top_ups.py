@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
@@ -26,6 +27,11 @@ from api.services.text_pays import TextPaySettings, cancel_text_pay, set_text_pa
 _Service = Annotated[strawberry.ID, strawberry.argument(description="The AdvanceConnect service.")]
 
 
+def _service_and_card(input: SetAutoPayInput | SetTextPayInput) -> tuple[UUID, UUID]:
+    service_id = key_in(input.service_account_id, NodeKind.SERVICE_ACCOUNT, "input", "serviceAccountId")
+    return service_id, key_in(input.payment_method_id, NodeKind.PAYMENT_METHOD, "input", "paymentMethodId")
+
+
 def _payload(row: Row) -> AdvanceConnectPayload:
     service = service_account_of(row)
     assert isinstance(service, AdvanceConnectAccount)
@@ -45,8 +51,7 @@ class TopUpsMutations:
     async def set_auto_pay(
         self, info: Info, input: Annotated[SetAutoPayInput, strawberry.argument(description="What to set.")]
     ) -> AdvanceConnectPayload:
-        service_id = key_in(input.service_account_id, NodeKind.SERVICE_ACCOUNT, "input", "serviceAccountId")
-        method_id = key_in(input.payment_method_id, NodeKind.PAYMENT_METHOD, "input", "paymentMethodId")
+        service_id, method_id = _service_and_card(input)
         settings = AutoPaySettings(
             input.threshold, input.amount, method_id, input.monthly_cap, input.accept_mandate, input.agreement_version
         )
@@ -83,8 +88,7 @@ class TopUpsMutations:
     async def set_text_pay(
         self, info: Info, input: Annotated[SetTextPayInput, strawberry.argument(description="What to set.")]
     ) -> AdvanceConnectPayload:
-        service_id = key_in(input.service_account_id, NodeKind.SERVICE_ACCOUNT, "input", "serviceAccountId")
-        method_id = key_in(input.payment_method_id, NodeKind.PAYMENT_METHOD, "input", "paymentMethodId")
+        service_id, method_id = _service_and_card(input)
         settings = TextPaySettings(
             input.phone, input.threshold, input.amount, method_id, input.accept_mandate, input.accept_sms,
             input.agreement_version,

@@ -11,9 +11,9 @@ from api.domain.accounts import Channel
 from api.domain.ids import NodeKind, global_id
 from api.domain.texts import render
 from api.schema.enums import publish
-from api.schema.pages import page_info
+from api.schema.pages import connection
 from api.schema.scalars import Info, Node, PageInfo
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 
 publish(
     Channel,
@@ -71,8 +71,4 @@ class ActivityConnection:
 
     @staticmethod
     def of(page: Page) -> ActivityConnection:
-        cursors = [cursor_of(row["id"]) for row in page.rows]
-        edges = [
-            ActivityEdge(cursor=cursor, node=Activity.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return ActivityConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(ActivityConnection, ActivityEdge, Activity.of, page, lambda row: (row["id"],))

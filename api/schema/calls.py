@@ -14,9 +14,9 @@ from api.domain.ledger import CallStatus
 from api.schema.enums import publish
 from api.schema.errors import Payload
 from api.schema.facilities import Facility
-from api.schema.pages import page_info
+from api.schema.pages import connection
 from api.schema.scalars import Info, Money, Node, PageInfo
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 
 publish(
     CallStatus,
@@ -71,9 +71,11 @@ class CallConnection:
 
     @staticmethod
     def of(page: Page) -> CallConnection:
-        cursors = [cursor_of(read_time(row["started_at"]).isoformat(" "), read_uuid(row["id"])) for row in page.rows]
-        edges = [CallEdge(cursor=cursor, node=Call.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)]
-        return CallConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(CallConnection, CallEdge, Call.of, page, _place)
+
+
+def _place(row: Row) -> tuple[str, UUID]:
+    return read_time(row["started_at"]).isoformat(" "), read_uuid(row["id"])
 
 
 @strawberry.type(description="A call as it stands, and how long it may last.")

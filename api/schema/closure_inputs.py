@@ -26,14 +26,7 @@ class DeleteAccountInput:
 
     def order(self) -> Order:
         """Return it as the service takes it."""
-        return Order(
-            service_account_id=None,
-            preview_token=self.preview_token,
-            acknowledge=tuple(self.acknowledge),
-            address_revision=self.address_revision,
-            contact_email=self.contact_email,
-            idempotency_key=self.idempotency_key,
-        )
+        return _order(self, contact_email=self.contact_email)
 
 
 @strawberry.input(description="Closes one service, as its own preview showed it.")
@@ -48,14 +41,7 @@ class CloseServiceAccountInput:
 
     def order(self, service_account_id: UUID) -> Order:
         """Return it as the service takes it."""
-        return Order(
-            service_account_id=service_account_id,
-            preview_token=self.preview_token,
-            acknowledge=tuple(self.acknowledge),
-            address_revision=self.address_revision,
-            contact_email=None,
-            idempotency_key=self.idempotency_key,
-        )
+        return _order(self, service_account_id=service_account_id)
 
 
 @strawberry.input(description="Deletes the account of a holder on the telephone, as the preview showed it.")
@@ -73,11 +59,20 @@ class StaffDeleteAccountInput:
 
     def order(self) -> Order:
         """Return it as the service takes it."""
-        return Order(
-            service_account_id=None,
-            preview_token=self.preview_token,
-            acknowledge=tuple(self.acknowledge),
-            address_revision=self.address_revision,
-            contact_email=None,
-            idempotency_key=self.idempotency_key,
-        )
+        return _order(self)
+
+
+def _order(
+    input: DeleteAccountInput | CloseServiceAccountInput | StaffDeleteAccountInput,
+    *,
+    service_account_id: UUID | None = None,
+    contact_email: str | None = None,
+) -> Order:
+    return Order(
+        service_account_id=service_account_id,
+        preview_token=input.preview_token,
+        acknowledge=tuple(input.acknowledge),
+        address_revision=input.address_revision,
+        contact_email=contact_email,
+        idempotency_key=input.idempotency_key,
+    )

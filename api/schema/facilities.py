@@ -14,9 +14,9 @@ from api.domain.ids import NodeKind, global_id
 from api.domain.money import call_cost_cents
 from api.domain.service_accounts import Product
 from api.schema.enums import publish
-from api.schema.pages import page_info
+from api.schema.pages import connection
 from api.schema.scalars import Info, Money, Node, PageInfo
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 from api.services.rates import Rate
 
 if TYPE_CHECKING:
@@ -73,11 +73,9 @@ class FacilityConnection:
 
     @staticmethod
     def of(page: Page) -> FacilityConnection:
-        cursors = [cursor_of(row["name"], read_uuid(row["id"])) for row in page.rows]
-        edges = [
-            FacilityEdge(cursor=cursor, node=Facility.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return FacilityConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(
+            FacilityConnection, FacilityEdge, Facility.of, page, lambda row: (row["name"], read_uuid(row["id"]))
+        )
 
 
 @strawberry.type(description="What a call from a facility costs, by the rate that is in force there today.")

@@ -9,9 +9,9 @@ import strawberry
 from api.adapters.database import Row, read_date, read_time, read_uuid
 from api.domain.ids import NodeKind, global_id
 from api.domain.texts import render
-from api.schema.pages import page_info
+from api.schema.pages import connection
 from api.schema.scalars import Info, Money, Node, PageInfo
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 
 
 @strawberry.type(description="Money that could not be paid out. It stays the holder's until its final disposition.")
@@ -53,8 +53,4 @@ class HeldFundsConnection:
 
     @staticmethod
     def of(page: Page) -> HeldFundsConnection:
-        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
-        edges = [
-            HeldFundsEdge(cursor=cursor, node=HeldFunds.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return HeldFundsConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(HeldFundsConnection, HeldFundsEdge, HeldFunds.of, page)

@@ -6,11 +6,11 @@ from datetime import date, datetime
 
 import strawberry
 
-from api.adapters.database import Row, read_time, read_uuid
-from api.schema.pages import After, First, page_info, page_request
+from api.adapters.database import Row, read_time
+from api.schema.pages import After, First, connection, page_request
 from api.schema.scalars import Money, PageInfo
 from api.services.inactivity_reports import StateTotals, closings_page, totals
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 
 
 @strawberry.type(description="A state's sums.")
@@ -76,12 +76,7 @@ class InactivityClosingConnection:
 
     @staticmethod
     def of(page: Page) -> InactivityClosingConnection:
-        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
-        edges = [
-            InactivityClosingEdge(cursor=cursor, node=InactivityClosing.of(row))
-            for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return InactivityClosingConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(InactivityClosingConnection, InactivityClosingEdge, InactivityClosing.of, page)
 
 
 @strawberry.type(description="Accounts that were closed for lack of activity in a period, and what is held.")

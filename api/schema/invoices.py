@@ -12,11 +12,11 @@ from api.domain.invoices import InvoiceKind, InvoiceStatus
 from api.domain.payments import PaymentChannel, PaymentStatus
 from api.schema.enums import publish
 from api.schema.errors import Payload
-from api.schema.pages import page_info
+from api.schema.pages import connection
 from api.schema.scalars import Info, Money, Node, PageInfo
 from api.services.invoice_links import Linked
 from api.services.invoices import pay_link
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 
 publish(
     InvoiceKind,
@@ -79,11 +79,7 @@ class InvoiceConnection:
 
     @staticmethod
     def of(page: Page) -> InvoiceConnection:
-        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
-        edges = [
-            InvoiceEdge(cursor=cursor, node=Invoice.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return InvoiceConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(InvoiceConnection, InvoiceEdge, Invoice.of, page)
 
 
 @strawberry.type(description="An invoice as its link shows it, to whoever holds the link: no name, phones or calls.")

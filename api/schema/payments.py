@@ -16,9 +16,9 @@ from api.domain.payments import DeclineReason, PaymentChannel, PaymentPurpose, P
 from api.domain.texts import render
 from api.schema.enums import publish
 from api.schema.errors import Payload
-from api.schema.pages import page_info
+from api.schema.pages import connection
 from api.schema.scalars import Info, Money, Node, PageInfo
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 from api.services.payment_methods import is_expired
 
 if TYPE_CHECKING:
@@ -204,11 +204,7 @@ class PaymentConnection:
 
     @staticmethod
     def of(page: Page) -> PaymentConnection:
-        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
-        edges = [
-            PaymentEdge(cursor=cursor, node=Payment.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return PaymentConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(PaymentConnection, PaymentEdge, Payment.of, page)
 
 
 @strawberry.type(description="What the processor's own form needs to take a card; the card number never comes here.")

@@ -18,9 +18,9 @@ from api.domain.refunds import RefundMethod, RefundStatus
 from api.domain.service_accounts import Product
 from api.domain.texts import pick_locale, render
 from api.schema.enums import publish
-from api.schema.pages import Locale, page_info
+from api.schema.pages import Locale, connection
 from api.schema.scalars import Info, Money, Node, PageInfo
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 from api.services.refund_effects import destination_text
 from api.services.refund_states import Change
 
@@ -154,9 +154,7 @@ class RefundConnection:
 
     @staticmethod
     def of(page: Page) -> RefundConnection:
-        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
-        edges = [RefundEdge(cursor=cursor, node=Refund.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)]
-        return RefundConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(RefundConnection, RefundEdge, Refund.of, page)
 
 
 @strawberry.type(

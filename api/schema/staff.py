@@ -7,23 +7,24 @@ from typing import Annotated
 
 import strawberry
 
-from api.adapters.database import read_uuid
 from api.auth.sign_ins import Viewer
 from api.domain.accounts import Role
 from api.domain.ids import NodeKind, key_of
 from api.domain.refunds import RefundStatus
 from api.schema.accounts import Account
 from api.schema.enums import publish
+from api.schema.failed_work import FailedWorkConnection
 from api.schema.held_funds import HeldFundsConnection
 from api.schema.inactivity_reports import InactivityReport
-from api.schema.pages import After, First, page_info, page_request
+from api.schema.pages import After, First, connection, page_request
 from api.schema.payments import PaymentConnection
 from api.schema.reconciliation import Reconciliation
 from api.schema.refunds import RefundConnection
 from api.schema.scalars import Info, PageInfo
 from api.services.account_search import account_of, accounts_page
+from api.services.failed_work import failed_page
 from api.services.held_funds import held_funds_page
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 from api.services.reconciliation import reconcile
 from api.services.refund_reads import refund_queue
 from api.services.unapplied_payments import unapplied_page
@@ -57,11 +58,7 @@ class AccountConnection:
 
     @staticmethod
     def of(page: Page) -> AccountConnection:
-        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
-        edges = [
-            AccountEdge(cursor=cursor, node=Account.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return AccountConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(AccountConnection, AccountEdge, Account.of, page)
 
 
 _FINDERS = (Role.SUPPORT_AGENT, Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN)
@@ -156,6 +153,14 @@ class Staff:
     async def unapplied_payments(self, info: Info, first: First = None, after: After = None) -> PaymentConnection:
         info.context.admit(_BILLING)
         return PaymentConnection.of(await unapplied_page(page_request(first, after, None, None)))
+
+    @strawberry.field(
+        description="Background work that failed until it was given up and waits for a person, newest first. "
+        "For: BILLING_AGENT, ADMIN."
+    )
+    async def failed_work(self, info: Info, first: First = None, after: After = None) -> FailedWorkConnection:
+        info.context.admit(_BILLING)
+        return FailedWorkConnection.of(await failed_page(page_request(first, after, None, None)))
 
     @staticmethod
     def of(viewer: Viewer) -> Staff | None:

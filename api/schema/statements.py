@@ -10,9 +10,9 @@ import strawberry
 from api.adapters.database import Row, read_date, read_uuid
 from api.domain.ids import NodeKind, global_id
 from api.domain.service_accounts import Product
-from api.schema.pages import page_info
+from api.schema.pages import connection
 from api.schema.scalars import Info, Money, Node, PageInfo
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 from api.services.transaction_files import statement_url
 
 
@@ -69,8 +69,4 @@ class StatementConnection:
 
     @staticmethod
     def of(page: Page) -> StatementConnection:
-        cursors = [cursor_of(read_uuid(row["id"])) for row in page.rows]
-        edges = [
-            StatementEdge(cursor=cursor, node=Statement.of(row)) for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return StatementConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(StatementConnection, StatementEdge, Statement.of, page)

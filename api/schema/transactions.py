@@ -15,12 +15,12 @@ from api.domain.ledger import TransactionKind
 from api.domain.texts import pick_locale, render
 from api.schema.calls import Call
 from api.schema.enums import publish
-from api.schema.pages import Locale, page_info
+from api.schema.pages import Locale, connection
 from api.schema.payments import Payment
 from api.schema.refunds import Refund
 from api.schema.scalars import Info, Money, Node, PageInfo
 from api.services import ledger
-from api.services.pages import Page, cursor_of
+from api.services.pages import Page
 from api.services.transactions import Wanted
 
 publish(
@@ -115,12 +115,7 @@ class TransactionConnection:
 
     @staticmethod
     def of(page: Page) -> TransactionConnection:
-        cursors = [cursor_of(row["sequence"]) for row in page.rows]
-        edges = [
-            TransactionEdge(cursor=cursor, node=Transaction.of(row))
-            for cursor, row in zip(cursors, page.rows, strict=True)
-        ]
-        return TransactionConnection(edges=edges, page_info=page_info(page, cursors))
+        return connection(TransactionConnection, TransactionEdge, Transaction.of, page, lambda row: (row["sequence"],))
 
 
 @strawberry.input(description="Which transactions; conditions that are left out hold for all.")

@@ -14,9 +14,10 @@ from api.adapters.ports import Ports
 from api.auth.sign_ins import Viewer
 from api.domain.agreements import AgreementKind
 from api.domain.charge_lines import total_of
+from api.domain.days import month_of
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.payments import PaymentChannel
-from api.domain.top_ups import AutoPayState, month_of, next_try_at
+from api.domain.top_ups import AutoPayState, next_try_at
 from api.services import due_work
 from api.services.activity import note
 from api.services.ledger import Balance

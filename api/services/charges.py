@@ -180,6 +180,17 @@ async def ask_now(ports: Ports, payment_id: UUID) -> Row | None:
     return await take(ports, payment_id, charge) if charge else None
 
 
+async def cancel(ports: Ports, payment_id: UUID) -> None:
+    """Have the processor end a payment that waits for its holder, and commit what it says; a repeat is safe.
+
+    Raises ProcessorUnavailable or TimeoutError.
+    """
+    async with asyncio.timeout(PROCESSOR_SECONDS_MAX):
+        charge = await ports.processor.cancel(str(payment_id))
+    if charge is not None:
+        await take(ports, payment_id, charge)
+
+
 def may_change(payment: Row) -> bool:
     """Tell whether the processor may have news of a payment: it is undecided, or was given up unheard."""
     return PaymentStatus(payment["status"]) in _UNDECIDED or _was_given_up(payment)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from uuid import UUID
 
-from api.adapters.database import Row, fetch, fetch_one, read_uuid, transactional
+from api.adapters.database import fetch, fetch_one, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.domain.payments import PaymentStatus
 from api.services import charges, due_work
@@ -32,16 +31,8 @@ async def cancel_payment(ports: Ports, claim: due_work.Claim) -> None:
     """
     payment = await fetch_one("select * from payments where id = $1", UUID(claim.key))
     if payment is not None and payment["status"] == PaymentStatus.REQUIRES_ACTION.value:
-        await _cancel(ports, payment)
+        await charges.cancel(ports, read_uuid(payment["id"]))
     await _finish(ports, claim)
-
-
-async def _cancel(ports: Ports, payment: Row) -> None:
-    payment_id = read_uuid(payment["id"])
-    async with asyncio.timeout(charges.PROCESSOR_SECONDS_MAX):
-        charge = await ports.processor.cancel(str(payment_id))
-    if charge is not None:
-        await charges.take(ports, payment_id, charge)
 
 
 @transactional

@@ -48,20 +48,35 @@ class Fenced(Exception):
 
 
 async def enqueue(kind: str, key: str, due_at: datetime, payload: Mapping[str, Any] | None = None) -> None:
-    """Make work due within the transaction under way. A repeat with the same kind and key changes nothing."""
-    await execute(
+    """Make work due within the transaction under way.
+
+    Work of the same kind and key that waits or is under way is left as it is; work that was given up begins anew.
+    """
+    is_new = await execute(
         "insert into due_work (id, kind, key, due_at, payload, attempt, failures, leased_until, failed_at,"
         " last_error, created_at) values ($1, $2, $3, $4, $5, 0, 0, null, null, null, $6)"
         " on conflict (kind, key) do nothing",
         uuid7(), kind, key, due_at, json.dumps(payload or {}), datetime.now(UTC),
     )  # fmt: skip
+    if not is_new:
+        # The attempt goes on from where it was, so that a late claim of the old work stays fenced off.
+        await execute(
+            "update due_work set due_at = $1, payload = $2, failures = 0, failed_at = null, last_error = null"
+            " where kind = $3 and key = $4 and failed_at is not null",
+            due_at, json.dumps(payload or {}), kind, key,
+        )  # fmt: skip
     add_event(WORK)
 
 
 async def hasten(kind: str, key: str, due_at: datetime) -> bool:
-    """Move work that nobody holds to an earlier moment within the transaction under way; tell whether there is any."""
+    """Move work that nobody holds to an earlier moment within the transaction under way; tell whether there is any.
+
+    Work that was given up begins anew.
+    """
     await execute(
-        "update due_work set due_at = $1 where kind = $2 and key = $3 and due_at > $1 and leased_until is null",
+        "update due_work set due_at = $1, failures = case when failed_at is null then failures else 0 end,"
+        " failed_at = null where kind = $2 and key = $3 and leased_until is null"
+        " and (due_at > $1 or failed_at is not null)",
         due_at, kind, key,
     )  # fmt: skip
     add_event(WORK)
@@ -69,12 +84,22 @@ async def hasten(kind: str, key: str, due_at: datetime) -> bool:
 
 
 async def postpone(kind: str, key: str, due_at: datetime) -> None:
-    """Move work that is not done yet within the transaction under way; a claim of it is fenced off."""
+    """Move work that is not done yet within the transaction under way; a claim of it is fenced off, and what was given
+    up begins anew."""
     await execute(
-        "update due_work set due_at = $1, attempt = attempt + 1, failures = 0, leased_until = null"
+        "update due_work set due_at = $1, attempt = attempt + 1, failures = 0, leased_until = null, failed_at = null"
         " where kind = $2 and key = $3",
         due_at, kind, key,
     )  # fmt: skip
+
+
+async def begin_anew(work_id: UUID, due_at: datetime) -> None:
+    """Make work that was given up due again within the transaction under way, with no failure to its name."""
+    await execute(
+        "update due_work set due_at = $1, failures = 0, failed_at = null where id = $2 and failed_at is not null",
+        due_at, work_id,
+    )  # fmt: skip
+    add_event(WORK)
 
 
 async def drop(kind: str, key: str) -> None:

@@ -29,6 +29,7 @@ from api.services.ledger import lock_balance
 from api.services.named_links import read_named_token
 from api.services.payment_methods import TOKEN_LENGTH_MAX
 from api.services.payments import decline_faults
+from api.services.waiting_payments import make_way_for_invoice
 
 _MUTATION = "payInvoiceByLink"
 _UNDECIDED = ("PROCESSING", "REQUIRES_ACTION")
@@ -86,6 +87,10 @@ async def pay_by_link(ports: Ports, order: LinkOrder) -> Linked:
     card = None
     # A replay asks the processor for nothing.
     if await find_result(invoice_id, order.idempotency_key, _MUTATION) is None:
+        if is_unpaid(invoice) and invoice["due"] == cents:
+            await make_way_for_invoice(ports, invoice_id)
+            invoice = await fetch_one("select * from invoices where id = $1", invoice_id)
+            assert invoice is not None, "invoices are never deleted"
         await _refuse_unless_payable(invoice, cents)
         card = await _attach(ports, invoice_id, order)
     payment, is_new = await _begin(ports, invoice_id, order, cents, may_charge=card is not None)

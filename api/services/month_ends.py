@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from api.adapters.database import Row, fetch, fetch_one, read_uuid, transactional
+from api.adapters.database import Row, fetch, fetch_one, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
-from api.domain.days import day_of, first_of_next_month, start_of
+from api.domain.days import day_of, first_of_month, first_of_next_month, start_of
 from api.domain.money import format_money
 from api.domain.notifications import NotificationTopic
 from api.domain.service_accounts import Product, ServiceStatus
@@ -29,10 +29,15 @@ BATCH = 200
 
 @transactional
 async def expect_month_end(ports: Ports) -> None:
-    """Make the work of the next month's first day due, unless such work waits already; each process does so once."""
-    if await fetch_one("select id from due_work where kind = $1", ALL_KIND):
+    """Make the work of the next month's first day due, unless such work waits already; each process does so once.
+
+    Such work that was given up begins anew: without it no further month would end.
+    """
+    if row := await fetch_one("select key, due_at, failed_at from due_work where kind = $1 order by due_at", ALL_KIND):
+        if row["failed_at"]:
+            await due_work.enqueue(ALL_KIND, row["key"], read_time(row["due_at"]))
         return
-    month = day_of(ports.now()).replace(day=1)
+    month = first_of_month(day_of(ports.now()))
     await due_work.enqueue(ALL_KIND, f"{month}:", start_of(first_of_next_month(month)))
 
 

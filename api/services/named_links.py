@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64encode
 from uuid import UUID
 
 from api.adapters.secrets import Secrets
@@ -25,5 +23,4 @@ def read_named_token(secrets: Secrets, purpose: str, text: str) -> UUID | None:
         key = UUID(name)
     except ValueError:
         return None
-    wanted = (urlsafe_b64encode(digest).decode().rstrip("=") for digest in secrets.digests(purpose, str(key)))
-    return key if any(hmac.compare_digest(signature, one) for one in wanted) and key.hex == name else None
+    return key if key.hex == name and secrets.is_token(signature, purpose, str(key)) else None

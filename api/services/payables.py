@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -67,8 +68,8 @@ def path_of_choice(purpose: PaymentPurpose) -> tuple[str, str]:
     return "input", _INPUTS[_TAKES[purpose][-1]]
 
 
-async def payable(account_id: UUID, wanted: Wanted) -> Payable:
-    """Return what an account wants to pay for; raises Refused with every reason at once."""
+async def payable(account_id: UUID, wanted: Wanted, now: datetime) -> Payable:
+    """Return what an account wants to pay for at product time `now`; raises Refused with every reason at once."""
     if wanted.purpose not in _TAKES:
         raise Refused(Fault(ErrorCode.UNAVAILABLE, "payments.purpose_unavailable", ("input", "purpose")))
     faults = _input_faults(wanted)
@@ -76,7 +77,7 @@ async def payable(account_id: UUID, wanted: Wanted) -> Payable:
         case PaymentPurpose.PAY_INVOICE:
             found, more = await _invoice(account_id, wanted.invoice_id)
         case PaymentPurpose.SUBSCRIPTION:
-            found, more = await _plan(account_id, wanted.plan_id)
+            found, more = await _plan(account_id, wanted.plan_id, now)
         case _:
             found, more = await _of_service(account_id, wanted)
     refuse_if([*faults, *more])
@@ -154,7 +155,7 @@ async def _invoice(account_id: UUID, invoice_id: UUID | None) -> tuple[Payable |
     return found, _bound_faults(PaymentPurpose.PAY_INVOICE, row["due"])
 
 
-async def _plan(account_id: UUID, plan_id: UUID | None) -> tuple[Payable | None, list[Fault]]:
+async def _plan(account_id: UUID, plan_id: UUID | None, now: datetime) -> tuple[Payable | None, list[Fault]]:
     path = ("input", "planId")
     if plan_id is None:
         return None, []
@@ -164,7 +165,7 @@ async def _plan(account_id: UUID, plan_id: UUID | None) -> tuple[Payable | None,
     if plan["p_product"] not in read_json(plan["f_products"]):
         return None, [Fault(ErrorCode.UNAVAILABLE, "payments.plan_unavailable", path)]
     found = Payable({"en": plan["p_name_en"], "es": plan["p_name_es"]}, plan["p_price"])
-    if await is_subscribed(account_id, plan):
+    if await is_subscribed(account_id, plan, now - payment_limits().action_gives_way):
         return None, [already_subscribed(*path)]
     return found, _bound_faults(PaymentPurpose.SUBSCRIPTION, plan["p_price"])
 

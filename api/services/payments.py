@@ -23,6 +23,7 @@ from api.services.pages import Page, PageRequest, newest_first
 from api.services.payables import no_longer_payable
 from api.services.payment_methods import find_method, is_expired
 from api.services.spending import cap_fault, lock_spending
+from api.services.waiting_payments import make_way_for_quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ async def pay(ports: Ports, account_id: UUID, order: Order) -> Paid:
     """Pay a quote with a card, once, whatever the key. Raises Refused before the processor is asked, and keeps the key
     free then; a decline uses the key and comes back with the payment."""
     refuse_return_url(ports, order)
+    await make_way_for_quote(ports, account_id, order.quote_id, order.idempotency_key)
     return await send(ports, account_id, order, await _begin(ports, account_id, order))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from api.adapters.database import Row, fetch, fetch_one, read_uuid
+from api.adapters.database import Row, fetch, fetch_one, read_time, read_uuid
 from api.domain.plans import SubscriptionStatus, live_key
 from api.domain.service_accounts import Product
 
@@ -46,14 +47,21 @@ def key_of_plan(account_id: UUID, plan: Row) -> str:
     return live_key(account_id, read_uuid(plan["f_id"]), Product(plan["p_product"]))
 
 
-async def is_subscribed(account_id: UUID, plan: Row) -> bool:
-    """Tell whether a subscription to the plan's facility and product has not ended, or its payment is under way."""
-    under_way = await fetch_one(
-        "select y.id from payments y join plans p on p.id = y.plan_id where y.account_id = $1"
-        " and y.status in ('PROCESSING', 'REQUIRES_ACTION') and p.facility_id = $2 and p.product = $3 limit 1",
+async def is_subscribed(account_id: UUID, plan: Row, gives_way_until: datetime | None = None) -> bool:
+    """Tell whether a subscription to the plan's facility and product has not ended, or its payment is under way.
+
+    What has waited at the bank's page since `gives_way_until` or before does not count, where that is given.
+    """
+    rows = await fetch(
+        "select y.status, y.created_at from payments y join plans p on p.id = y.plan_id where y.account_id = $1"
+        " and y.status in ('PROCESSING', 'REQUIRES_ACTION') and p.facility_id = $2 and p.product = $3 limit 10",
         account_id, plan["f_id"], plan["p_product"],
     )  # fmt: skip
-    return under_way is not None or await live_subscription(account_id, plan) is not None
+    under_way = [
+        row for row in rows
+        if row["status"] == "PROCESSING" or gives_way_until is None or read_time(row["created_at"]) > gives_way_until
+    ]  # fmt: skip
+    return bool(under_way) or await live_subscription(account_id, plan) is not None
 
 
 async def live_subscription(account_id: UUID, plan: Row) -> Row | None:

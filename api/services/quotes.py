@@ -50,7 +50,8 @@ async def quote_payment(
 ) -> Quoted:
     """Quote a payment; raises Refused with every reason at once. Which inputs there must be depends on the purpose."""
     wanted = Wanted(purpose, service_account_id, invoice_id, plan_id, stamps, amount)
-    found, now, quote_id = await payable(account_id, wanted), ports.now(), uuid7()
+    now, quote_id = ports.now(), uuid7()
+    found = await payable(account_id, wanted, now)
     lines = await charged_lines(account_id, purpose, Line(found.label, found.cents), now)
     if fault := await cap_fault(account_id, total_of(lines), now, *path_of_choice(purpose)):
         raise Refused(fault)

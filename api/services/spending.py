@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from api.adapters.database import fetch_one
-from api.domain.days import day_of, first_of_month, first_of_next_month, start_of
+from api.domain.days import day_of, month_of, start_of
 from api.domain.faults import ErrorCode, Fault
 from api.domain.money import format_money
 from api.domain.payment_data import spending_caps
@@ -27,11 +27,11 @@ async def cap_fault(account_id: UUID, total: int, now: datetime, *path: str) -> 
     at once could both fit alone. Of two caps that are passed the one that lasts longer is told.
     """
     day = day_of(now)
-    month, month_ends = first_of_month(day), first_of_next_month(day)
+    month_begins, month_ends = month_of(now)
     caps = spending_caps()
-    today, this_month = await _spent(account_id, start_of(day), start_of(month))
+    today, this_month = await _spent(account_id, start_of(day), month_begins)
     for key, cap, spent, resets_at in (
-        ("payments.cap_of_month", caps.per_month, this_month, start_of(month_ends)),
+        ("payments.cap_of_month", caps.per_month, this_month, month_ends),
         ("payments.cap_of_day", caps.per_day, today, start_of(day + timedelta(days=1))),
     ):
         if spent + total > cap:

@@ -15,6 +15,7 @@ from api.domain.payments import PaymentPurpose
 from api.services.consents import record_consent
 from api.services.payments import Intent, Order, Paid, commit_to, quote_of, refuse_return_url, send
 from api.services.plans import subscription_of_payment
+from api.services.waiting_payments import make_way_for_quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ async def subscribe(ports: Ports, account_id: UUID, order: Order, renewal: Renew
     is asked, CONSENT_REQUIRED without the consent to the text as it is now; a decline comes back with the payment.
     """
     refuse_return_url(ports, order)
+    if not _consent_faults(renewal):
+        await make_way_for_quote(ports, account_id, order.quote_id, order.idempotency_key)
     paid = await send(ports, account_id, order, await _begin(ports, account_id, order, renewal))
     return Subscribed(paid, await subscription_of_payment(account_id, read_uuid(paid.payment["id"])))
 

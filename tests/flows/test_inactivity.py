@@ -163,7 +163,7 @@ async def test_thirty_days_before_the_holder_is_told_and_the_link_alone_changes_
     assert (kept["closesOn"], kept["noticeSentAt"]) == (case.day(330), None)
     await case.on(299)
     assert await case.notices() == [case.day(180)]
-    await case.on(331)
+    await case.on(330)
     assert (await case.standing())["status"] == "CLOSING"
     assert not await inactivity.keep_by_link(service.ports, link[1])
 
