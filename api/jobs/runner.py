@@ -97,8 +97,9 @@ FAILURES_MAX: Mapping[str, int] = dict.fromkeys(
     24 * 14,
 )
 """These are tried hourly for two weeks. The processor is asked, since money is not given up after an outage. The others
-would wait for long after a fault of an hour: nobody calls while a balance is too low, and months end once a month.
-What was given up all the same begins anew with the next entry of the balance, or with the month's end, or by staff."""
+would wait for long after a fault of an hour: nobody calls while a balance is too low, months end once a month,
+and plans renew so. What was given up all the same begins anew with the next entry of the balance, with the month's end,
+with a change to the plan, or by staff."""
 LOOK_EVERY_SECONDS = 1.0
 AT_ONCE = 4
 JOB_SECONDS_MAX = 45.0

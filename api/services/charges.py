@@ -53,8 +53,8 @@ _log = structlog.get_logger("api.charges")
 class Intent:
     """What is to be charged, and for what. `account_id` is None where an invoice is paid by its link.
 
-    `payment_id` is made by the caller and is the processor's idempotency key. `lines` sum to what is charged. A renewal
-    names its subscription and the number of the period.
+    `payment_id` is made by the caller and is the processor's idempotency key. `lines` sum to what is charged.
+    `renewal` is the subscription that is renewed, and the number of its period.
     """
 
     payment_id: UUID
@@ -68,13 +68,7 @@ class Intent:
     plan_id: UUID | None = None
     invoice_id: UUID | None = None
     stamps: int | None = None
-    subscription_id: UUID | None = None
-    period: int | None = None
-
-    @property
-    def renewal_key(self) -> str | None:
-        """Return what at most one payment may have that has not failed; None unless a plan is renewed."""
-        return f"{self.subscription_id}:{self.period}" if self.subscription_id is not None else None
+    renewal: tuple[UUID, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +101,8 @@ async def begin(ports: Ports, intent: Intent, balance: Balance | None) -> Row:
         intent.payment_id, intent.account_id, intent.quote_id, intent.service_account_id, intent.method_id,
         intent.purpose.value, intent.channel.value, PaymentStatus.PROCESSING.value, amount, total_of(lines),
         json.dumps([line.kept() for line in lines]), intent.plan_id, intent.invoice_id, intent.stamps,
-        ports.processor.name, now, intent.subscription_id, intent.period, intent.renewal_key,
+        ports.processor.name, now, *(intent.renewal or (None, None)),
+        ":".join(map(str, intent.renewal)) if intent.renewal else None,
     )  # fmt: skip
     if balance is not None and intent.purpose in _HELD_FOR:
         balance = await place_hold(balance, HoldKind.PAYMENT, intent.payment_id, amount, now=now, expires_at=None)

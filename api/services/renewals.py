@@ -93,8 +93,7 @@ async def _renew(ports: Ports, row: Row, now: datetime) -> Begun | None:
         channel=PaymentChannel.AUTOPAY,
         lines=lines,
         plan_id=read_uuid(row["plan_id"]),
-        subscription_id=read_uuid(row["id"]),
-        period=period.number,
+        renewal=(read_uuid(row["id"]), period.number),
     )
     payment = await charges.begin(ports, intent, None)
     await execute(
