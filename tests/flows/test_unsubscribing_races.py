@@ -39,7 +39,10 @@ PRICE = 2_999
 async def at_the_instant(service: Service, count: int) -> dict[str, Scene]:
     """Return so many holders' plans by their keys, all due to renew by now, with nothing done about it yet."""
     scenes = [await begun(service, email=f"race{number}@mail.test") for number in range(count)]
-    await scenes[-1].stand_before()
+    # They began one after the other: none may have renewed before the last is due.
+    first, last = await scenes[0].ends(), await scenes[-1].ends()
+    await scenes[0].until(first - timedelta(minutes=1))
+    await service.advance(last - service.ports.now() + timedelta(seconds=1))
     found = {}
     for scene in scenes:
         (row,) = await fetch("select id from plan_subscriptions where account_id = $1", scene.holder.account_id)
