@@ -20,7 +20,7 @@ from api.services import due_work, renewal_mails
 from api.services.cancellation_flows import was_cancelled
 from api.services.plan_prices import started, tell_prices
 from api.services.plans import find_plan
-from api.services.subscription_begins import begin_subscription
+from api.services.subscription_begins import begin_subscription, with_more_calls
 from api.services.subscription_states import change, expect, lock_subscription
 from api.services.top_up_outcomes import SENDING
 
@@ -76,6 +76,8 @@ async def _succeeded(ports: Ports, row: Row, payment: Row) -> None:
     if payment["period"] == period.number:
         columns |= {"price": payment["amount"], "period_start": period.start}
         columns |= {"included_calls_left": plan["p_included_calls"]}
+    else:
+        columns |= {"included_calls_left": with_more_calls(row, plan)}
     renewed = SubscriptionStatus.ACTIVE if status is SubscriptionStatus.PAST_DUE else None
     await tell_prices(ports, await change(ports, row, renewed, **columns))
 

@@ -29,7 +29,7 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
         renewed = SubscriptionStatus.ACTIVE if live["status"] == SubscriptionStatus.PAST_DUE.value else None
         await change(
             ports, live, renewed, tries=0, months=months, period_end=until, access_until=until,
-            renews_at=until if live["renews_at"] else None,
+            renews_at=until if live["renews_at"] else None, included_calls_left=with_more_calls(live, plan),
         )  # fmt: skip
         return
     until, subscription_id = months_after(now, 1, zone), uuid7()
@@ -45,3 +45,9 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
     assert begun is not None
     await expect(begun)
     await tell_prices(ports, begun)
+
+
+def with_more_calls(subscription: Row, plan: Row) -> int | None:
+    """Return the calls left once a further month is paid within a period; None where the plan is not about calls."""
+    included = plan["p_included_calls"]
+    return None if included is None else int(subscription["included_calls_left"] or 0) + int(included)

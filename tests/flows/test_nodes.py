@@ -34,7 +34,7 @@ TABLES = {
     NodeKind.REFUND: ("Refund", "refunds"),
     NodeKind.HELD_FUNDS: ("HeldFunds", "held_funds"),
 }
-NOT_FOUND_BY_ID = {NodeKind.PLAN, NodeKind.SUBSCRIPTION, NodeKind.INCARCERATED_PERSON}
+NOT_FOUND_BY_ID = {NodeKind.DUE_WORK, NodeKind.PLAN, NodeKind.SUBSCRIPTION, NodeKind.INCARCERATED_PERSON}
 FOUND_ELSEWHERE = {
     NodeKind.INVOICE, NodeKind.STATEMENT, NodeKind.CLOSURE, NodeKind.VIDEO_SESSION, NodeKind.CANCELLATION,
 }  # fmt: skip

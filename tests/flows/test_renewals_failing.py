@@ -324,7 +324,7 @@ class Late(HeldUp):
 
 
 async def test_a_charge_that_turns_up_after_another_try_paid_the_month_pays_the_one_after(service: Service) -> None:
-    ann = await begun(service, local(START))
+    ann = await begun(service, local(START), included_calls=5)
     await ann.stand_before()
     late = Late(service, 3)
     # Nobody can promise for this one that the key is given up.
@@ -334,7 +334,7 @@ async def test_a_charge_that_turns_up_after_another_try_paid_the_month_pays_the_
     await ann.settle()
 
     found = await ann.read()
-    assert (found["status"], await ann.charged()) == ("ACTIVE", 3)
+    assert (found["status"], await ann.charged(), found["includedCallsLeft"]) == ("ACTIVE", 3, 10)
     assert (day(found["currentPeriodStart"]), day(found["currentPeriodEnd"])) == ("2027-02-28", "2027-04-30")
     assert sorted((one["period"], one["status"]) for one in await renewals()) == [(1, "SUCCEEDED"), (1, "SUCCEEDED")]
     assert (await audit()).differences == ()
