@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -47,10 +46,7 @@ async def end_payment(ports: Ports, claim: due_work.Claim) -> None:
         payment_id = read_uuid(session["payment_id"])
         payment = await charges.payment_row(payment_id)
         if payment["status"] == PaymentStatus.REQUIRES_ACTION.value:
-            async with asyncio.timeout(charges.PROCESSOR_SECONDS_MAX):
-                charge = await ports.processor.cancel(str(payment_id))
-            if charge is not None:
-                await charges.take(ports, payment_id, charge)
+            await charges.cancel(ports, payment_id)
     await _finish(ports, claim)
 
 
