@@ -6,7 +6,7 @@ Account and person are locked while the time is looked at, so of two at once tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -180,7 +180,7 @@ async def _insert(
         " payment_id, status, scheduled_for, ends_at, duration_minutes, created_at, ended_at, reported_at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, null, null)",
         session_id, account_id, read_uuid(service["id"]), wish.facility_id, wish.person_id, subscription_id, payment_id,
-        status.value, wish.begins, wish.begins + timedelta(minutes=wish.minutes), wish.minutes, now,
+        status.value, wish.begins, wish.ends, wish.minutes, now,
     )  # fmt: skip
 
 
