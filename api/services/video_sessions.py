@@ -39,13 +39,14 @@ def _listed(values: Sequence[str]) -> str:
     return ", ".join(f"'{value}'" for value in values)
 
 
-SESSIONS = (
+_VISITS = (
     "select t.*, p.id as p_id, p.first_name as p_first_name, p.last_name as p_last_name,"
     " f.id as f_id, f.name as f_name, f.state as f_state, f.time_zone as f_time_zone, f.products as f_products,"
     " g.id as g_id, g.name as g_name, g.state as g_state, g.time_zone as g_time_zone, g.products as g_products"
     " from video_sessions t join incarcerated_people p on p.id = t.person_id join facilities f on f.id = t.facility_id"
-    f" join facilities g on g.id = p.facility_id where t.status in ({_listed(_SHOWN)})"
+    " join facilities g on g.id = p.facility_id"
 )
+SESSIONS = f"{_VISITS} where t.status in ({_listed(_SHOWN)})"
 """Visits that there are for their holder, with the facility, the person and where that person is now."""
 
 
@@ -73,8 +74,7 @@ async def sessions_page(
 async def owed_sessions(service_account_id: UUID) -> Sequence[Row]:
     """Return the visits that were paid for when their time was gone, and that no other has made up for; at most 100."""
     return await fetch(
-        SESSIONS.partition(" where ")[0]
-        + " where t.service_account_id = $1 and t.status = 'OWED' order by t.id limit 100",
+        f"{_VISITS} where t.service_account_id = $1 and t.status = 'OWED' order by t.id limit 100",
         service_account_id,
     )
 
@@ -98,8 +98,7 @@ async def sessions_to_void(service_ids: Sequence[UUID], now: datetime) -> Sequen
         return []
     places = ", ".join(f"${n + 2}" for n in range(len(service_ids)))
     return await fetch(
-        SESSIONS.partition(" where ")[0]
-        + f" where t.service_account_id in ({places}) and t.status in ({_listed([s.value for s in STANDING])})"
+        f"{_VISITS} where t.service_account_id in ({places}) and t.status in ({_listed([s.value for s in STANDING])})"
         " and (t.scheduled_for > $1 or t.status <> 'SCHEDULED') order by t.scheduled_for, t.id limit 1000",
         now, *service_ids,
     )  # fmt: skip
