@@ -8,10 +8,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from api.domain.plans import SubscriptionStatus, months_after
-
-_LASTS = frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE})
-"""Statuses in which use is allowed until another status says otherwise: a renewal may be a moment late."""
+from api.domain.plans import RENEWING, SubscriptionStatus, months_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +26,7 @@ class CallingPlan:
 
     def lasts(self, at: datetime) -> bool:
         """Tell whether it is used at a moment of this period or later: until it ends, or the end that was set."""
-        return self.period_start <= at and (self.status in _LASTS or at < self.access_until)
+        return self.period_start <= at and (self.status in RENEWING or at < self.access_until)
 
     def includes_call(self, began_at: datetime) -> bool:
         """Tell whether a call that began then, of this period, costs nothing more."""

@@ -41,6 +41,8 @@ SUBSCRIPTION_MOVES: Mapping[SubscriptionStatus, frozenset[SubscriptionStatus]] =
 }
 LASTING = tuple(status for status in SubscriptionStatus if SUBSCRIPTION_MOVES[status])
 """Where a subscription stands that has not ended."""
+RENEWING = (_S.ACTIVE, _S.PAST_DUE)
+"""Where one stands that renews by itself: it can be used, also while its renewal is a moment late or tried again."""
 
 
 def advance(old: SubscriptionStatus, new: SubscriptionStatus) -> bool:
@@ -58,7 +60,7 @@ def advance(old: SubscriptionStatus, new: SubscriptionStatus) -> bool:
 def has_access(status: SubscriptionStatus, access_until: datetime, now: datetime) -> bool:
     """Tell whether a plan can be used now: while its renewal is under way or tried again too, which may take a while;
     of one that was cancelled until the paid period ends."""
-    if status in (_S.ACTIVE, _S.PAST_DUE):
+    if status in RENEWING:
         return True
     return status is _S.CANCEL_SCHEDULED and now < access_until
 

@@ -20,12 +20,10 @@ from api.domain.cancellations import (
     ending_of,
     state_at,
 )
-from api.domain.plans import SubscriptionStatus, months_after
+from api.domain.plans import RENEWING, SubscriptionStatus, months_after
 from api.services import due_work
 
 WORK_KIND = "cancellation"
-RENEWING = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
-"""Where a subscription stands that renews by itself, and can be unsubscribed from."""
 
 _FLOWS = (
     "select t.id, t.subscription_id, t.step, t.outcome, t.reason, t.changed_at, s.account_id, s.status as s_status,"

@@ -23,10 +23,9 @@ from api.domain.cancellations import (
 )
 from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.plain_text import is_blank, text_faults, tidy
-from api.domain.plans import SubscriptionStatus
+from api.domain.plans import RENEWING, SubscriptionStatus
 from api.services import due_work
 from api.services.cancellation_flows import (
-    RENEWING,
     begin_flow,
     end_left,
     expect_left,

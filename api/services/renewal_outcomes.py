@@ -14,7 +14,7 @@ from api.adapters.ports import Ports
 from api.domain.accounts import AccountStatus
 from api.domain.charge_lines import Line, total_of
 from api.domain.payments import DeclineReason, PaymentStatus
-from api.domain.plans import LASTING, SubscriptionStatus
+from api.domain.plans import LASTING, RENEWING, SubscriptionStatus
 from api.domain.renewals import last_try_at, next_try_at, period_of, renewal_rules
 from api.services import due_work, renewal_mails
 from api.services.cancellation_flows import was_cancelled
@@ -48,7 +48,7 @@ async def after_renewal(ports: Ports, payment: Row) -> None:
         await _succeeded(ports, row, payment)
         return
     await execute("update payments set renewal_key = null where id = $1", read_uuid(payment["id"]))
-    if is_under_way and SubscriptionStatus(row["status"]) in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
+    if is_under_way and SubscriptionStatus(row["status"]) in RENEWING:
         plan = await find_plan(read_uuid(row["plan_id"]))
         assert plan is not None, "plans are never deleted"
         why = _WHY.get(DeclineReason(payment["decline_reason"] or DeclineReason.OTHER.value), "declined")

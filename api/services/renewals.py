@@ -15,7 +15,7 @@ from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid,
 from api.adapters.ports import Ports
 from api.domain.charge_lines import Line, total_of
 from api.domain.payments import PaymentChannel, PaymentPurpose
-from api.domain.plans import SubscriptionStatus
+from api.domain.plans import RENEWING, SubscriptionStatus
 from api.domain.renewals import period_of, reminder_at
 from api.services import charges, due_work, renewal_mails
 from api.services.card_tries import card_tries, tries_fault
@@ -48,7 +48,7 @@ async def _look(ports: Ports, claim: due_work.Claim) -> Begun | None:
     now, status = ports.now(), SubscriptionStatus(row["status"])
     if status is SubscriptionStatus.CANCEL_SCHEDULED and read_time(row["period_end"]) <= now:
         await end_cancelled(ports, row)
-    elif status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE) and read_time(row["renews_at"]) <= now:
+    elif status in RENEWING and read_time(row["renews_at"]) <= now:
         return await _renew(ports, row, now)
     elif status is SubscriptionStatus.ACTIVE and reminder_at(read_time(row["renews_at"])) <= now:
         await _remind(ports, row, now)
