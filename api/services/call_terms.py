@@ -13,6 +13,7 @@ from api.adapters.database import Row, fetch, read_time, read_uuid
 from api.domain.plan_calls import CallingPlan
 from api.domain.plans import SubscriptionStatus
 from api.domain.service_accounts import Product, ServiceStatus
+from api.services.plans import started
 
 _ROWS_MAX = 200
 # Subscriptions that have ended are looked at too: a record may come after the end of the plan that its call was within.
@@ -69,7 +70,7 @@ async def terms_of(service_account_id: UUID, facility_id: UUID | None) -> Terms:
 def _plan(row: Row) -> CallingPlan:
     return CallingPlan(
         subscription_id=read_uuid(row["t_id"]),
-        started_at=read_time(row["started_at"] or row["period_start"]),
+        started_at=started(row),
         status=SubscriptionStatus(row["t_status"]),
         period_start=read_time(row["period_start"]),
         access_until=read_time(row["access_until"]),

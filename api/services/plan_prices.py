@@ -19,7 +19,7 @@ from api.domain.money import format_money
 from api.domain.renewals import price_applies_at
 from api.services import due_work
 from api.services.mails import queue_mail
-from api.services.plans import find_plan
+from api.services.plans import find_plan, plan_of, started
 from api.services.subscription_states import lock_subscription
 
 WORK_KIND = "plan_price"
@@ -100,8 +100,7 @@ async def tell_prices(ports: Ports, subscription: Row) -> None:
     way. Of one that does not renew nothing is told."""
     if subscription["renews_at"] is None:
         return
-    plan = await find_plan(read_uuid(subscription["plan_id"]))
-    assert plan is not None, "plans are never deleted"
+    plan = await plan_of(subscription)
     started_at, zone = started(subscription), plan["f_time_zone"]
     prices = await fetch(
         "select p.* from plan_prices p where p.plan_id = $1 and (p.announced_at >= $2 or p.effective_from >= $3)"
@@ -131,11 +130,6 @@ async def price_at(subscription: Row, at: datetime) -> int:
         read_uuid(subscription["id"]), at,
     )  # fmt: skip
     return int(row["price"] if row else subscription["price"])
-
-
-def started(subscription: Row) -> datetime:
-    """Return when a subscription began; the first ones did not note it and are in their first period."""
-    return read_time(subscription["started_at"] or subscription["period_start"])
 
 
 async def _mail(ports: Ports, subscription: Row, plan: Row, price: Row, old: int, applies_at: datetime) -> None:

@@ -42,6 +42,18 @@ async def find_plan(plan_id: UUID) -> Row | None:
     return await fetch_one(f"{PLANS.format(key='p.id', more='')} where p.id = $1", plan_id)
 
 
+async def plan_of(row: Row) -> Row:
+    """Return the plan of a subscription or of its payment, with its facility."""
+    plan = await find_plan(read_uuid(row["plan_id"]))
+    assert plan is not None, "plans are never deleted"
+    return plan
+
+
+def started(subscription: Row) -> datetime:
+    """Return when a subscription began; the first ones did not note it and are in their first period."""
+    return read_time(subscription["started_at"] or subscription["period_start"])
+
+
 def key_of_plan(account_id: UUID, plan: Row) -> str:
     """Return what is unique among an account's subscriptions that have not ended, for a row of `PLANS`."""
     return live_key(account_id, read_uuid(plan["f_id"]), Product(plan["p_product"]))

@@ -12,13 +12,12 @@ from api.domain.notifications import NotificationTopic
 from api.domain.texts import render
 from api.services.mails import queue_mail
 from api.services.notifications import notify
-from api.services.plans import find_plan
+from api.services.plans import plan_of
 
 
 async def remind(ports: Ports, row: Row, total: int) -> None:
     """Tell a subscription's holder when it renews, what that costs, by which card, and how to unsubscribe."""
-    plan = await find_plan(read_uuid(row["plan_id"]))
-    assert plan is not None, "plans are never deleted"
+    plan = await plan_of(row)
     account = await _account(row)
     params = await _params(row, plan, account["locale"], total)
     params |= {"date": day_of(read_time(row["renews_at"]), plan["f_time_zone"]).isoformat()}
@@ -50,8 +49,7 @@ async def tell_end(ports: Ports, row: Row, plan: Row, why: str, total: int) -> N
 
 async def tell_cancelled(ports: Ports, row: Row) -> None:
     """Tell a subscription's holder that it has ended as it was cancelled, and that nothing was charged."""
-    plan = await find_plan(read_uuid(row["plan_id"]))
-    assert plan is not None, "plans are never deleted"
+    plan = await plan_of(row)
     account = await _account(row)
     params = {"plan": plan[f"p_name_{account['locale']}"], "facility": plan["f_name"]}
     key = f"renewal-cancelled-{read_uuid(row['id'])}"

@@ -18,8 +18,8 @@ from api.domain.plans import LASTING, RENEWING, SubscriptionStatus
 from api.domain.renewals import last_try_at, next_try_at, period_of, renewal_rules
 from api.services import due_work, renewal_mails
 from api.services.cancellation_flows import was_cancelled
-from api.services.plan_prices import started, tell_prices
-from api.services.plans import find_plan
+from api.services.plan_prices import tell_prices
+from api.services.plans import plan_of, started
 from api.services.subscription_begins import begin_subscription, with_more_calls
 from api.services.subscription_states import change, expect, lock_subscription
 from api.services.top_up_outcomes import SENDING
@@ -49,8 +49,7 @@ async def after_renewal(ports: Ports, payment: Row) -> None:
         return
     await execute("update payments set renewal_key = null where id = $1", read_uuid(payment["id"]))
     if is_under_way and SubscriptionStatus(row["status"]) in RENEWING:
-        plan = await find_plan(read_uuid(row["plan_id"]))
-        assert plan is not None, "plans are never deleted"
+        plan = await plan_of(row)
         why = _WHY.get(DeclineReason(payment["decline_reason"] or DeclineReason.OTHER.value), "declined")
         lines = [Line.of(kept) for kept in read_json(payment["lines"])]
         await renewal_failed(ports, row, plan, why, lines)
@@ -66,8 +65,7 @@ async def _succeeded(ports: Ports, row: Row, payment: Row) -> None:
         if status is SubscriptionStatus.ENDED and await _is_open(row):
             await _begin_anew(ports, row, payment)
         return
-    plan = await find_plan(read_uuid(row["plan_id"]))
-    assert plan is not None, "plans are never deleted"
+    plan = await plan_of(row)
     period = period_of(started(row), row["months"], plan["f_time_zone"])
     columns: dict[str, Any] = {
         "months": period.number + 1, "period_end": period.end, "access_until": period.end, "tries": 0,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid, transactional
+from api.adapters.database import Row, execute, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.domain.charge_lines import Line, total_of
 from api.domain.payments import PaymentChannel, PaymentPurpose
@@ -20,8 +20,8 @@ from api.domain.renewals import period_of, reminder_at
 from api.services import charges, due_work, renewal_mails
 from api.services.card_tries import card_tries, tries_fault
 from api.services.fees import charged_lines
-from api.services.plan_prices import price_at, started
-from api.services.plans import find_plan
+from api.services.plan_prices import price_at
+from api.services.plans import plan_of, started
 from api.services.renewal_outcomes import end_cancelled, renewal_failed
 from api.services.spending import cap_fault
 from api.services.subscription_states import RENEWAL_WORK, expect, lock_subscription
@@ -67,8 +67,7 @@ async def _remind(ports: Ports, row: Row, now: datetime) -> None:
 
 async def _renew(ports: Ports, row: Row, now: datetime) -> Begun | None:
     """Commit to charging the next period of a locked subscription, or note why its card cannot be charged."""
-    plan = await find_plan(read_uuid(row["plan_id"]))
-    assert plan is not None, "plans are never deleted"
+    plan = await plan_of(row)
     period = period_of(started(row), row["months"], plan["f_time_zone"])
     lines = await _lines(row, period.start, now)
     method = await usable_method(read_uuid(row["payment_method_id"]), now)
@@ -105,7 +104,6 @@ async def _renew(ports: Ports, row: Row, now: datetime) -> Begun | None:
 
 async def _lines(row: Row, renews_at: datetime, now: datetime) -> list[Line]:
     """Return what a renewal costs by the price that was told and the fees of today, line by line."""
-    plan = await fetch_one("select name_en, name_es from plans where id = $1", read_uuid(row["plan_id"]))
-    assert plan is not None, "plans are never deleted"
-    principal = Line({"en": plan["name_en"], "es": plan["name_es"]}, await price_at(row, renews_at))
+    plan = await plan_of(row)
+    principal = Line({"en": plan["p_name_en"], "es": plan["p_name_es"]}, await price_at(row, renews_at))
     return await charged_lines(read_uuid(row["account_id"]), PaymentPurpose.SUBSCRIPTION, principal, now)

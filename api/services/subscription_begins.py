@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from uuid_utils.compat import uuid7
 
-from api.adapters.database import Row, execute, fetch_one, read_time, read_uuid
+from api.adapters.database import Row, execute, fetch_one, read_uuid
 from api.adapters.ports import Ports
 from api.domain.plans import SubscriptionStatus, months_after
 from api.services.plan_prices import tell_prices
-from api.services.plans import find_plan, key_of_plan, live_subscription
+from api.services.plans import key_of_plan, live_subscription, plan_of, started
 from api.services.spending import lock_spending
 from api.services.subscription_states import change, expect, tell_subscription
 
@@ -18,14 +18,13 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
 
     Should the holder have subscribed anew since the payment was given up, what was paid adds a month to that one.
     """
-    plan = await find_plan(read_uuid(payment["plan_id"]))
-    assert plan is not None, "plans are never deleted"
+    plan = await plan_of(payment)
     account_id, now, zone = read_uuid(payment["account_id"]), ports.now(), plan["f_time_zone"]
     await lock_spending(account_id)
     live = await live_subscription(account_id, plan)
     if live is not None:
         months = live["months"] + 1
-        until = months_after(read_time(live["started_at"] or live["period_start"]), months, zone)
+        until = months_after(started(live), months, zone)
         renewed = SubscriptionStatus.ACTIVE if live["status"] == SubscriptionStatus.PAST_DUE.value else None
         await change(
             ports, live, renewed, tries=0, months=months, period_end=until, access_until=until,
