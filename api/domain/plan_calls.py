@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from api.domain.plans import RENEWING, SubscriptionStatus, months_after
+from api.domain.plans import RENEWING, SubscriptionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +40,3 @@ def plan_that_includes(plans: Iterable[CallingPlan], began_at: datetime) -> Call
     """Return the plan that a call takes, of several that include it the one that counts nothing, or None."""
     found = [plan for plan in plans if plan.includes_call(began_at)]
     return max(found, key=lambda plan: (plan.unlimited, plan.period_start), default=None)
-
-
-def month_of(started_at: datetime, at: datetime, zone: str) -> tuple[datetime, datetime]:
-    """Return when the month of a subscription began and ended in which `at` lies, which is not before `started_at`."""
-    first, now = started_at.astimezone(ZoneInfo(zone)), at.astimezone(ZoneInfo(zone))
-    months = (now.year - first.year) * 12 + now.month - first.month
-    if months_after(started_at, months, zone) > at:
-        months -= 1
-    return months_after(started_at, months, zone), months_after(started_at, months + 1, zone)

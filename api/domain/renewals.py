@@ -53,6 +53,14 @@ def period_of(started_at: datetime, number: int, zone: str) -> Period:
     return Period(number, start, months_after(started_at, number + 1, zone))
 
 
+def period_at(started_at: datetime, at: datetime, zone: str) -> Period:
+    """Return the period of a subscription in which `at` lies, which is not before `started_at`."""
+    first, local = started_at.astimezone(ZoneInfo(zone)), at.astimezone(ZoneInfo(zone))
+    number = (local.year - first.year) * 12 + local.month - first.month
+    found = period_of(started_at, number, zone)
+    return found if found.start <= at else period_of(started_at, number - 1, zone)
+
+
 def try_at(start: datetime, number: int, zone: str) -> datetime | None:
     """Return when a period that begins at `start` is tried, 0 for the first time; None past the last try."""
     days = renewal_rules().try_days

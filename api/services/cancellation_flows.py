@@ -20,7 +20,8 @@ from api.domain.cancellations import (
     ending_of,
     state_at,
 )
-from api.domain.plans import RENEWING, SubscriptionStatus, months_after
+from api.domain.plans import RENEWING, SubscriptionStatus
+from api.domain.renewals import period_of
 from api.services import due_work
 
 WORK_KIND = "cancellation"
@@ -53,7 +54,7 @@ def flow_ending(flow: Row, now: datetime) -> tuple[Ending, datetime]:
     renewed_until = None
     if flow["s_renewal_id"] is not None:
         begun_at = read_time(flow["s_started_at"] or flow["s_period_start"])
-        renewed_until = months_after(begun_at, flow["s_months"] + 1, flow["f_time_zone"])
+        renewed_until = period_of(begun_at, flow["s_months"], flow["f_time_zone"]).end
     return ending_of(read_time(flow["s_period_end"]), renewed_until, now)
 
 

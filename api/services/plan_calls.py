@@ -14,8 +14,9 @@ from uuid import UUID
 
 from api.adapters.database import Raced, Row, execute, fetch_one, read_time, read_uuid
 from api.adapters.ports import Ports
-from api.domain.plan_calls import CallingPlan, month_of, plan_that_includes
+from api.domain.plan_calls import CallingPlan, plan_that_includes
 from api.domain.plans import LASTING
+from api.domain.renewals import period_at
 from api.services.ledger import Balance
 from api.services.spending import lock_spending
 from api.services.subscription_states import tell_subscription
@@ -89,14 +90,14 @@ async def _of_earlier_period(
         terms = await _terms_of_plan(plan.subscription_id) if plan.rolled_over(began_at) else None
         if terms is None:
             continue
-        begins, ends = month_of(plan.started_at, began_at, terms["time_zone"])
+        period = period_at(plan.started_at, began_at, terms["time_zone"])
         row = await fetch_one(
             "select count(*) as n from calls where service_account_id = $1 and started_at >= $2 and started_at < $3"
             " and subscription_id = $4 and plan_period_start is not null",
-            service_account_id, begins, min(ends, plan.period_start), plan.subscription_id,
+            service_account_id, period.start, min(period.end, plan.period_start), plan.subscription_id,
         )  # fmt: skip
         if row is not None and row["n"] < terms["included_calls"]:
-            return Included(plan.subscription_id, begins)
+            return Included(plan.subscription_id, period.start)
     return None
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.plan_calls import CallingPlan, month_of, plan_that_includes
+from api.domain.plan_calls import CallingPlan, plan_that_includes
 from api.domain.plans import SubscriptionStatus, months_after
 
 pytestmark = pytest.mark.rule("28")
@@ -104,16 +104,6 @@ def test_of_so_many_calls_as_many_are_included_as_the_plan_has(included: int, ca
             plan = replace(plan, calls_left=(plan.calls_left or 0) - 1)
 
     assert taken == min(included, calls)
-
-
-@given(times, st.integers(0, 400))
-def test_a_moment_is_in_the_month_that_began_before_and_ends_after(start: datetime, days: int) -> None:
-    at = start + timedelta(days=days)
-
-    begins, ends = month_of(start, at, "America/Denver")
-
-    assert start <= begins <= at < ends
-    assert begins in [months_after(start, months, "America/Denver") for months in range(15)]
 
 
 @pytest.mark.parametrize("at, rolled", [(BEGAN - INSTANT, False), (BEGAN, True), (ENDS - INSTANT, True), (ENDS, False)])

@@ -8,11 +8,14 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.domain.days import day_of
 from api.domain.renewals import (
     last_try_at,
     next_try_at,
+    period_at,
     period_of,
     price_applies_at,
     reminder_at,
@@ -60,6 +63,19 @@ def test_in_a_night_in_which_an_hour_comes_twice_the_period_is_found_once() -> N
 
     assert (first.start, first.end) == (second_half_past_one, at("2027-12-07 01:30"))
     assert (second.start, second.end) == (first.end, at("2028-01-07 01:30"))
+    assert period_at(second_half_past_one, second_half_past_one, DENVER) == first
+
+
+@given(
+    st.datetimes(datetime(2026, 10, 1), datetime(2027, 3, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.integers(0, 400),
+)
+def test_a_moment_is_in_the_period_that_began_before_and_ends_after(started_at: datetime, days: int) -> None:
+    moment = started_at + days * DAY
+    period = period_at(started_at, moment, DENVER)
+
+    assert started_at <= period.start <= moment < period.end
+    assert period in [period_of(started_at, number, DENVER) for number in range(15)]
 
 
 @pytest.mark.parametrize(
