@@ -13,6 +13,16 @@ def day_of(at: datetime, zone: str = CENTRAL) -> date:
     return at.astimezone(ZoneInfo(zone)).date()
 
 
+def facility_time(at: datetime, zone: str) -> str:
+    """Return an instant as the clocks of a facility in that zone show it, as texts in any language write it."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
+def facility_time_and_zone(at: datetime, zone: str) -> str:
+    """Return the same with the name of the zone, for texts that do not say that it is the facility's."""
+    return f"{facility_time(at, zone)} ({zone})"
+
+
 def start_of(day: date, zone: str = CENTRAL) -> datetime:
     """Return the instant, in UTC, at which a day begins in a zone."""
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

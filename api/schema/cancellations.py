@@ -10,6 +10,7 @@ import strawberry
 from api.adapters.database import Row, read_uuid
 from api.domain.cancellation_data import cancellation_data, label_key
 from api.domain.cancellations import CancellationAction, CancellationOutcome, CancellationStep, allowed_actions
+from api.domain.days import facility_time
 from api.domain.ids import NodeKind, global_id
 from api.domain.texts import pick_locale, render
 from api.schema.enums import publish
@@ -17,7 +18,6 @@ from api.schema.errors import Payload
 from api.schema.pages import Locale
 from api.schema.scalars import Info, Node
 from api.services.cancellation_flows import flow_ending, state_of
-from api.services.cancellation_mails import facility_time
 
 if TYPE_CHECKING:
     from api.schema.plans import PlanSubscription

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from api.adapters.database import Row, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.auth.sign_ins import Viewer
 from api.domain.cancellations import Ending
+from api.domain.days import facility_time
 from api.services.activity import note
 from api.services.mails import queue_mail
 
@@ -35,8 +35,3 @@ async def _tell(
     named = {"plan": plan[f"p_name_{account['locale']}"], "facility": plan["f_name"]}
     await note(ports, read_uuid(account["id"]), action, channel=viewer.channel, params=named)
     await queue_mail(ports, template, to=account["email"], locale=account["locale"], key=key, params={**named, **more})
-
-
-def facility_time(at: datetime, zone: str) -> str:
-    """Return an instant as the clocks at a facility show it, as texts in any language write it."""
-    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")

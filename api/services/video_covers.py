@@ -7,10 +7,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from api.adapters.database import Row, fetch_one, read_time
+from api.domain.days import facility_time_and_zone
 from api.domain.plans import SubscriptionStatus
 from api.domain.service_accounts import Product
 from api.domain.video_sessions import PlaceStatus, plan_covers_until
-from api.services.video_mails import local_time
 from api.services.video_places import Wish
 
 
@@ -38,7 +38,7 @@ async def find_cover(account_id: UUID, wish: Wish, now: datetime) -> Cover:
         ends = plan_covers_until(SubscriptionStatus(plan["status"]), read_time(plan["access_until"]), now)
         if wish.begins < ends:
             return Cover(plan, None, None)
-        until = local_time(ends, plan["time_zone"])
+        until = facility_time_and_zone(ends, plan["time_zone"])
     owed = await fetch_one(
         "select * from video_sessions where account_id = $1 and facility_id = $2 and duration_minutes = $3"
         " and status = $4 order by id limit 1 for update",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 from api.adapters.database import Row, fetch_one, read_time, read_uuid
 from api.adapters.ports import Ports
 from api.domain.accounts import AccountStatus
+from api.domain.days import facility_time_and_zone
 from api.domain.notifications import NotificationTopic
 from api.services.mails import queue_mail
 from api.services.notifications import notify
@@ -34,15 +32,10 @@ async def mail_holder(ports: Ports, session: Row, what: str) -> None:
     params = {
         "person": f"{place['first_name']} {place['last_name']}",
         "facility": place["name"],
-        "at": local_time(read_time(session["scheduled_for"]), place["time_zone"]),
+        "at": facility_time_and_zone(read_time(session["scheduled_for"]), place["time_zone"]),
         "minutes": str(session["duration_minutes"]),
     }
     if what == OWED:
         await queue_mail(ports, template, to=account["email"], locale=account["locale"], key=key, params=params)
     else:
         await notify(ports, account, NotificationTopic.VIDEO_SESSION, template, key=key, params=params)
-
-
-def local_time(at: datetime, zone: str) -> str:
-    """Return an instant as the clock at a facility shows it, with the name of its zone."""
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"

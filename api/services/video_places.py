@@ -8,11 +8,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from api.adapters.database import Row, fetch_one, read_json, read_uuid
-from api.domain.days import day_of
+from api.domain.days import day_of, facility_time_and_zone
 from api.domain.faults import ErrorCode, Fault
 from api.domain.service_accounts import Product
 from api.domain.video_sessions import TAKES_TIME, PlaceStatus, clock_time, hours_of_day, is_open, video_session_terms
-from api.services.video_mails import local_time
 from api.services.video_offers import find_facility, is_length, offer_at
 from api.services.video_sessions import lock_person, overlapping
 
@@ -95,7 +94,7 @@ async def _time_faults(account_id: UUID, wish: Wish, facility: Row, now: datetim
     if wish.begins.second or wish.begins.microsecond:
         return [Fault(ErrorCode.INVALID, "video_sessions.whole_minutes", path)]
     if wish.begins > now + terms.ahead_max:
-        params = {"until": local_time(now + terms.ahead_max, zone)}
+        params = {"until": facility_time_and_zone(now + terms.ahead_max, zone)}
         return [Fault(ErrorCode.INVALID, "video_sessions.too_far_ahead", path, params)]
     openings = (await offer_at(wish.facility_id, now)).openings
     if not is_open(openings, zone, wish.begins, wish.ends):
