@@ -7,32 +7,20 @@ from typing import Annotated
 
 import strawberry
 
-from api.context import Context
 from api.domain.accounts import Role
 from api.domain.ids import NodeKind
-from api.resolvers.fields import mutation
+from api.resolvers.fields import BILLING, mutation
 from api.resolvers.inputs import key_in
+from api.resolvers.staff_acts import Reason, act_of
 from api.schema.external_payments import ExternalPaymentPayload, RecordExternalPaymentInput, TransactionPayload
-from api.schema.invoices import Invoice, InvoicePayload
 from api.schema.payments import Payment, PaymentPayload
 from api.schema.scalars import Info
 from api.schema.transactions import Transaction
 from api.services.adjustments import adjust_balance
 from api.services.external_payments import Receipt, record_external
-from api.services.invoice_voids import void_invoice
-from api.services.staff_acts import Act
 from api.services.unapplied_payments import apply_payment
 
-BILLING = (Role.BILLING_AGENT, Role.ADMIN)
 REPORTERS = (Role.PAYMENT_PARTNER, *BILLING)
-
-Reason = Annotated[str, strawberry.argument(description="Why; kept on record, 1 to 300 characters.")]
-
-
-def act_of(context: Context, reason: str) -> Act:
-    viewer = context.admit(BILLING)
-    assert viewer.staff is not None
-    return Act(viewer.staff.id, viewer.staff.name, viewer.channel, reason)
 
 
 @strawberry.type
@@ -108,22 +96,3 @@ class ExternalPaymentsMutations:
             idempotency_key,
         )
         return TransactionPayload(transaction=Transaction.of(done.entry), replayed=done.replayed)
-
-    @mutation(
-        "Voids an invoice on which something is due: nobody pays it any more, by link or otherwise. What is due goes "
-        "back to what is unbilled, or is written off where the service is closed. Who, when and why is kept.",
-        payload=InvoicePayload,
-        roles=BILLING,
-    )
-    async def staff_void_invoice(
-        self,
-        info: Info,
-        invoice_id: Annotated[strawberry.ID, strawberry.argument(description="An invoice that is not paid yet.")],
-        reason: Reason,
-        idempotency_key: Annotated[
-            str, strawberry.argument(description="Made by the client; the same key never voids twice.")
-        ],
-    ) -> InvoicePayload:
-        invoice = key_in(invoice_id, NodeKind.INVOICE, "invoiceId")
-        done = await void_invoice(info.context.ports, act_of(info.context, reason), invoice, idempotency_key)
-        return InvoicePayload(invoice=Invoice.of(done.invoice), replayed=done.replayed)

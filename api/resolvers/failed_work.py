@@ -7,9 +7,9 @@ from typing import Annotated
 import strawberry
 
 from api.domain.ids import NodeKind
-from api.resolvers.external_payments import BILLING, Reason, act_of
-from api.resolvers.fields import mutation
+from api.resolvers.fields import BILLING, mutation
 from api.resolvers.inputs import key_in
+from api.resolvers.staff_acts import Reason, act_of
 from api.schema.failed_work import FailedWork, FailedWorkPayload
 from api.schema.scalars import Info
 from api.services.failed_work import retry_work

@@ -19,6 +19,7 @@ from api.schema.errors import Payload, user_errors
 
 HOLDER = (Role.CUSTOMER,)
 SWITCH = (Role.PHONE_SWITCH,)
+BILLING = (Role.BILLING_AGENT, Role.ADMIN)
 STAFF = tuple(sorted(STAFF_ROLES, key=list(Role).index))
 PEOPLE = (*HOLDER, *STAFF)
 

@@ -1,4 +1,4 @@
-"""Invoices by their links, signed out."""
+"""Invoices by their links, signed out, and voided by staff."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Annotated
 
 import strawberry
 
-from api.resolvers.fields import mutation, query
+from api.domain.ids import NodeKind
+from api.resolvers.fields import BILLING, mutation, query
+from api.resolvers.inputs import key_in
+from api.resolvers.staff_acts import Reason, act_of
 from api.schema.errors import user_errors
-from api.schema.invoices import LinkedInvoice, LinkedInvoicePayload
+from api.schema.invoices import Invoice, InvoicePayload, LinkedInvoice, LinkedInvoicePayload
 from api.schema.scalars import Info
 from api.services.invoice_links import LinkOrder, linked_invoice, pay_by_link
+from api.services.invoice_voids import void_invoice
 
 Link = Annotated[str, strawberry.argument(description="What the address in the mail has as `link`.")]
 
@@ -59,3 +63,22 @@ class InvoicesMutations:
         linked = await pay_by_link(info.context.ports, order)
         errors = user_errors(linked.faults, info.context.locale)
         return LinkedInvoicePayload(errors=errors, invoice=LinkedInvoice.of(linked, info), replayed=linked.replayed)
+
+    @mutation(
+        "Voids an invoice on which something is due: nobody pays it any more, by link or otherwise. What is due goes "
+        "back to what is unbilled, or is written off where the service is closed. Who, when and why is kept.",
+        payload=InvoicePayload,
+        roles=BILLING,
+    )
+    async def staff_void_invoice(
+        self,
+        info: Info,
+        invoice_id: Annotated[strawberry.ID, strawberry.argument(description="An invoice that is not paid yet.")],
+        reason: Reason,
+        idempotency_key: Annotated[
+            str, strawberry.argument(description="Made by the client; the same key never voids twice.")
+        ],
+    ) -> InvoicePayload:
+        invoice = key_in(invoice_id, NodeKind.INVOICE, "invoiceId")
+        done = await void_invoice(info.context.ports, act_of(info.context, reason), invoice, idempotency_key)
+        return InvoicePayload(invoice=Invoice.of(done.invoice), replayed=done.replayed)

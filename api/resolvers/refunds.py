@@ -14,7 +14,7 @@ from api.domain.accounts import Role
 from api.domain.faults import ErrorCode, Fault, Refused
 from api.domain.ids import NodeKind, key_of
 from api.domain.refunds import RefundStatus
-from api.resolvers.fields import mutation, subscription
+from api.resolvers.fields import BILLING, mutation, subscription
 from api.resolvers.inputs import key_in
 from api.schema.refund_payloads import CheckRunPayload, ClaimHeldFundsInput, RefundPayload
 from api.schema.refunds import Refund, RefundUpdate
@@ -25,7 +25,6 @@ from api.services.receipts import closure_of_receipt
 from api.services.refund_reads import find_refund
 from api.services.refund_watch import Watched, watch_refunds
 
-BILLING = (Role.BILLING_AGENT, Role.ADMIN)
 HELD_FUNDS_STAFF = frozenset({Role.BILLING_AGENT, Role.COMPLIANCE, Role.ADMIN})
 
 
