@@ -22,7 +22,7 @@ class VisitingHours:
 class VideoSessionLength:
     duration_minutes: int = strawberry.field(description="How long it lasts.")
     price: Money | None = strawberry.field(
-        description="What one costs, before fees and taxes; null where it is to be had by a plan alone."
+        description="What one costs, before fees and taxes; null where only a plan covers it."
     )
 
 
