@@ -9,19 +9,17 @@ SECTIONS = {
     " p.number as custody_number from service_accounts s left join incarcerated_people p"
     " on p.id = s.incarcerated_person_id where s.account_id = $1",
     "phones": "select id, service_account_id, phone, label, blocked, blocked_at, added_at,"
-    " removed_at from account_phones"
-    f" where service_account_id in {_SERVICES}",
+    f" removed_at from account_phones where service_account_id in {_SERVICES}",
     "balances": "select id, service_account_id, product, unit, posted, unbilled, held, incoming, credit_limit,"
-    " changed_at"
-    " from balances where account_id = $1 and product in ('ADVANCE_CONNECT', 'DIRECT_BILL', 'EMESSAGING')",
+    " changed_at from balances where account_id = $1 and product in ('ADVANCE_CONNECT', 'DIRECT_BILL', 'EMESSAGING')",
     "transactions": "select e.id, b.service_account_id, e.sequence, e.kind, e.amount, e.balance_after, e.occurred_at,"
     " e.posted_at from journal_entries e join balances b on b.id = e.balance_id where b.account_id = $1"
     " and b.product in ('ADVANCE_CONNECT', 'DIRECT_BILL', 'EMESSAGING')",
     "calls": "select id, service_account_id, phone, facility_id, status, rate_per_minute, started_at, ended_at,"
     f" duration_seconds, cost, subscription_id from calls where service_account_id in {_SERVICES}",
     "payments": "select id, service_account_id, method_id, invoice_id, plan_id, stamps, purpose, channel,"
-    " status, amount,"
-    " total, lines, decline_reason, external_reference, created_at, settled_at from payments where account_id = $1",
+    " status, amount, total, lines, decline_reason, external_reference, created_at, settled_at"
+    " from payments where account_id = $1",
     "disputes": "select d.id, d.payment_id, d.amount, d.status, d.opened_at, d.closed_at from disputes d"
     " join payments p on p.id = d.payment_id where p.account_id = $1",
     "quotes": "select id, service_account_id, purpose, plan_id, invoice_id, stamps, lines, amount, total, created_at,"
@@ -29,8 +27,7 @@ SECTIONS = {
     "cards": "select id, brand, last4, expiry_month, expiry_year, added_at, last_used_at, removed_at"
     " from payment_methods where account_id = $1",
     "auto_pay": "select id, service_account_id, method_id, state, threshold, amount, monthly_cap, tries,"
-    " set_at, ended_at"
-    " from auto_pays where account_id = $1",
+    " set_at, ended_at from auto_pays where account_id = $1",
     "text_pay": "select id, service_account_id, method_id, phone, state, threshold, amount, set_at, ended_at"
     " from text_pays where account_id = $1",
     "text_pay_offers": "select o.id, o.text_pay_id, o.state, o.amount, o.offered_at, o.expires_at, o.ended_at,"
@@ -49,11 +46,9 @@ SECTIONS = {
     "invoices": "select id, service_account_id, number, kind, status, statement_date, due_date, total, due, issued_at,"
     " ended_at from invoices where account_id = $1",
     "statements": "select id, service_account_id, product, period_start, period_end, opening, deposits,"
-    " charges, closing,"
-    " call_seconds, made_at from statements where account_id = $1",
+    " charges, closing, call_seconds, made_at from statements where account_id = $1",
     "closings": "select id, kind, status, requested_at, requested_via, contact_email, address, calls_until,"
-    " completed_at"
-    " from closures where account_id = $1",
+    " completed_at from closures where account_id = $1",
     "closed_services": "select id, closure_id, service_account_id, product, settled_at from closed_services"
     f" where closure_id in {_CLOSED}",
     "refunds": "select id, closure_id, service_account_id, product, status, amount, method, payment_method_id,"
