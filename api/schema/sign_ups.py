@@ -104,7 +104,9 @@ class SignInInput:
         description='What the list of sign-ins shows, e.g. "Ann\'s phone", cut at 200 characters; '
         "left out: what the browser calls itself.",
     )
-    channel: Channel = strawberry.field(default=Channel.WEB, description="WEB, IOS or ANDROID; others are refused.")
+    channel: Channel = strawberry.field(
+        default=Channel.WEB, description="WEB, IOS or ANDROID; others are refused. Sign-ins of apps last longer."
+    )
 
 
 @strawberry.type(description="A sign-in that has begun or goes on, or a challenge that comes before it.")
