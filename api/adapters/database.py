@@ -7,7 +7,8 @@ import functools
 import json
 import random
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -30,6 +31,9 @@ Ports = TypeVar("Ports", bound="Committed")
 Row = Mapping[str, Any]
 
 ATTEMPTS_MAX = 5
+OUTAGE_SECONDS_MAX = 60.0
+OUTAGE_WAIT_SECONDS = 0.1
+OUTAGE_WAIT_SECONDS_MAX = 2.0
 _CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _OUTAGES = (
     asyncpg.PostgresConnectionError,
@@ -154,25 +158,47 @@ async def _commit(
         events: list[Any] = []
         token = _events.set(events)
         try:
-            async with in_transaction("default"):
-                result = await use_case(ports, *args, **kwargs)
+            with _named_outages():
+                async with in_transaction("default"):
+                    result = await use_case(ports, *args, **kwargs)
         except (*_CONFLICTS, Raced) as error:
             if attempt == ATTEMPTS_MAX:
                 raise DatabaseUnavailable from error
             await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
             continue
-        except OperationalError as error:
-            if any(reason in str(error) for reason in _SQLITE_OUTAGES):
-                raise DatabaseUnavailable from error
-            raise
-        except _OUTAGES as error:
-            raise DatabaseUnavailable from error
         finally:
             _events.reset(token)
         if events:
             ports.announce(events)
         return result
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def _named_outages() -> Iterator[None]:
+    """Raise DatabaseUnavailable for what says that the database does not answer."""
+    try:
+        yield
+    except OperationalError as error:
+        if any(reason in str(error) for reason in _SQLITE_OUTAGES):
+            raise DatabaseUnavailable from error
+        raise
+    except _OUTAGES as error:
+        raise DatabaseUnavailable from error
+
+
+async def through_outages(read: Callable[[], Awaitable[R]]) -> R:
+    """Read, and again while the database does not answer; raise DatabaseUnavailable after a minute of that."""
+    wait, end = OUTAGE_WAIT_SECONDS, asyncio.get_running_loop().time() + OUTAGE_SECONDS_MAX
+    while True:
+        try:
+            return await read()
+        except DatabaseUnavailable:
+            if asyncio.get_running_loop().time() > end:
+                raise
+        # Apart, so that not all who follow something ask in the same moment.
+        await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
+        wait = min(2 * wait, OUTAGE_WAIT_SECONDS_MAX)
 
 
 def add_event(event: Any) -> None:
@@ -202,14 +228,16 @@ async def fetch(query: str, *values: Any) -> Sequence[Row]:
 
     Placeholders are `$1`, `$2` …; `for update` is understood by PostgreSQL and left out on SQLite, where the
     transaction has the whole database to itself. Values may be UUID, datetime, date, Decimal, str, int, bytes, None.
+    Raises DatabaseUnavailable when the database does not answer.
     """
     connection = get_connection("default")
     try:
-        if connection.capabilities.dialect == "sqlite":
-            return await connection.execute_query_dict(_sqlite_text(query), [_sqlite_value(v) for v in values])
-        async with connection.acquire_connection() as raw:
-            rows: Sequence[Row] = await raw.fetch(query, *values)
-            return rows
+        with _named_outages():
+            if connection.capabilities.dialect == "sqlite":
+                return await connection.execute_query_dict(_sqlite_text(query), [_sqlite_value(v) for v in values])
+            async with connection.acquire_connection() as raw:
+                rows: Sequence[Row] = await raw.fetch(query, *values)
+                return rows
     except asyncpg.IntegrityConstraintViolationError as error:
         raise IntegrityError(error) from error
 

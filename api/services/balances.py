@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api.adapters.database import fetch, read_time
+from api.adapters.database import fetch, read_time, through_outages
 from api.adapters.live import Watcher, WatcherEnded
 from api.adapters.ports import Ports
 from api.auth.sign_ins import has_ended
@@ -83,10 +83,10 @@ async def watch(
                 continue
             if change is None:
                 # What was lost may have been the end of the sign-in.
-                if await has_ended(sign_in_id):
+                if await through_outages(lambda: has_ended(sign_in_id)):
                     return
                 early.clear()
-                for balance in await open_balances(account_id, service_account_id):
+                for balance in await through_outages(lambda: open_balances(account_id, service_account_id)):
                     if balance.revision > last.get(balance.id, -1):
                         last[balance.id] = balance.revision
                         yield Change(balance, UpdateCause.SNAPSHOT, None, ports.now())

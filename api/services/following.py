@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from api.adapters.database import Row, fetch, fetch_one, read_uuid
+from api.adapters.database import Row, fetch, fetch_one, read_uuid, through_outages
 from api.adapters.live import WatcherEnded
 from api.adapters.ports import Ports
 from api.auth.sign_ins import has_ended
@@ -46,9 +46,9 @@ async def follow(
                 return
             except TimeoutError:
                 event = None
-            if event is None and sign_in_id is not None and await has_ended(sign_in_id):
+            if event is None and sign_in_id is not None and await through_outages(lambda: has_ended(sign_in_id)):
                 return
-            for state in follower.take(event) if event else await follower.catch_up():
+            for state in follower.take(event) if event else await through_outages(follower.catch_up):
                 yield state
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from api.adapters.database import Row, fetch, read_time, read_uuid
+from api.adapters.database import Row, fetch, read_time, read_uuid, through_outages
 from api.adapters.live import WatcherEnded
 from api.adapters.ports import Ports
 from api.auth.sign_ins import has_ended
@@ -63,12 +64,11 @@ async def watch_refunds(ports: Ports, watched: Watched) -> AsyncGenerator[Change
                 return
             if event is None:
                 # What was lost may have been the end of the sign-in.
-                if await _is_over(watched):
+                if await through_outages(partial(_is_over, watched)):
                     return
-                for row in await watched.rows():
-                    for change in await _since(row, last.get(read_uuid(row["id"]), 0)):
-                        last[read_uuid(row["id"])] = row["revision"]
-                        yield change
+                for change in await through_outages(partial(_missed, watched, last)):
+                    last[read_uuid(change.refund["id"])] = change.refund["revision"]
+                    yield change
                 continue
             if event["kind"] != "refund" or not watched.holds(event["refund"]):
                 continue
@@ -81,7 +81,8 @@ async def watch_refunds(ports: Ports, watched: Watched) -> AsyncGenerator[Change
                 last[key] = revision
                 yield read_change(event)
                 continue
-            for change in await _since((await Watched(watched.account_id, refund_id=key).rows())[0], seen):
+            one = Watched(watched.account_id, refund_id=key)
+            for change in await through_outages(partial(_missed, one, last)):
                 last[key] = change.refund["revision"]
                 yield change
 
@@ -90,6 +91,12 @@ def read_change(event: dict[str, Any]) -> Change:
     """Read an event of kind "refund", see refund_states.refund_body."""
     previous = event["previous"]
     return Change(event["refund"], RefundStatus(previous) if previous else None, read_time(event["at"]))
+
+
+async def _missed(watched: Watched, last: Mapping[UUID, int]) -> list[Change]:
+    """Return the steps of refunds that were not told yet, by the revision that each was told of last."""
+    rows = await watched.rows()
+    return [change for row in rows for change in await _since(row, last.get(read_uuid(row["id"]), 0))]
 
 
 async def _since(row: Row, revision: int) -> list[Change]:

@@ -9,9 +9,11 @@ import asyncpg
 import httpx
 import pytest
 
-from api.adapters.database import DatabaseUnavailable, fetch_one
+from api.adapters.database import DatabaseUnavailable, fetch_one, through_outages
 from api.adapters.database import execute as execute_here
 from api.jobs.runner import Runner
+from api.services.balances import open_balances
+from api.services.ledger import Balance
 from tests.hammer.books import read_tables
 from tests.hammer.outside import do
 from tests.hammer.rounds import Hammer
@@ -74,6 +76,28 @@ async def test_a_server_that_said_goodbye_is_unavailable_until_its_connection_is
 
         assert (paid.replayed, paid.payment["status"]) == (False, "SUCCEEDED")
         assert await scene.differences() == []
+
+
+@pytest.mark.row("F20")
+@pytest.mark.rule("35")
+async def test_who_follows_balances_reads_on_once_the_database_answers_again(world: World) -> None:
+    async with wired(world.database_url) as (wire, url), set_up(world, url) as scene:
+        await wire.say_goodbye()
+        await read_tables(world.database_url, ("payments",))
+
+        refused = 0
+
+        async def read() -> list[Balance]:
+            nonlocal refused
+            try:
+                return await open_balances(scene.holder.account)
+            except DatabaseUnavailable:
+                refused += 1
+                wire.hang_up()
+                raise
+
+        assert [balance.posted for balance in await through_outages(read)] == [0]
+        assert refused > 0
 
 
 @pytest.mark.row("F21")

@@ -15,8 +15,16 @@ from tests.hammer.fleet import Fleet
 from tests.hammer.world import Holder
 
 QUIET_SECONDS_MAX = 15.0
+COME_BACK_SECONDS = 0.2
 SUBSCRIBE = """subscription { balanceChanged { cause balance { revision posted { amount } held { amount }
   incoming { amount } } } }"""
+
+
+def _was_refused(message: dict[str, Any]) -> bool:
+    """Tell whether the server said that it cannot serve a stream now."""
+    payload = message.get("payload") or []
+    errors = payload if isinstance(payload, list) else payload.get("errors") or []
+    return bool(errors) and all(error["extensions"]["code"] == "INTERNAL" for error in errors)
 
 
 class Watcher:
@@ -56,6 +64,10 @@ class Watcher:
                 message = json.loads(text)
                 if message["type"] == "ping":
                     await socket.send(json.dumps({"type": "pong"}))
+                elif before < 0 and _was_refused(message):
+                    # It began while the database was away: a front end comes back.
+                    await asyncio.sleep(COME_BACK_SECONDS)
+                    return
                 elif message["type"] == "next":
                     before = await self._take(message["payload"]["data"]["balanceChanged"], before)
                 elif message["type"] != "connection_ack":
