@@ -26,7 +26,7 @@ publish(
     PAST_DUE="The last renewal failed; it can still be used while the card is tried again.",
     CANCEL_SCHEDULED="In use until the period ends; it will not renew.",
     ENDED="Over.",
-    CANCELLED_BY_CLOSURE="Ended at once because the account was deleted.",
+    CANCELLED_BY_CLOSURE="Ended at once because the account, or the service that it is of, was closed.",
 )
 
 
@@ -61,11 +61,19 @@ class PlanSubscription(Node):
     plan: Plan = strawberry.field(description="The plan.")
     facility: Facility = strawberry.field(description="The plan's facility.")
     status: SubscriptionStatus = strawberry.field(description="Where it stands.")
-    price: Money = strawberry.field(description="What each month costs this subscriber.")
+    price: Money = strawberry.field(
+        description="What the present month cost, before fees and taxes; another price is mailed 30 days before a "
+        "renewal charges it."
+    )
     current_period_start: datetime = strawberry.field(description="When the paid month began.")
     current_period_end: datetime = strawberry.field(description="When it ends.")
-    renews_at: datetime | None = strawberry.field(description="Null once it will not renew.")
-    access_until: datetime = strawberry.field(description="Use is allowed until here, after cancelling too.")
+    renews_at: datetime | None = strawberry.field(
+        description="When it renews, of a PAST_DUE one when its card is tried again; null once it will not renew."
+    )
+    access_until: datetime = strawberry.field(
+        description="Until when it can be used, after cancelling too. While ACTIVE or PAST_DUE it can be used even "
+        "past that: its renewal is a moment late, or tried again."
+    )
     payment_method: PaymentMethod = strawberry.field(description="The card that renewals charge.")
     included_calls_left: int | None = strawberry.field(
         description="Calls left in this period, less those under way; then the rate applies. Null where the plan "
