@@ -28,7 +28,7 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
         until = months_after(read_time(live["started_at"] or live["period_start"]), months, zone)
         renewed = SubscriptionStatus.ACTIVE if live["status"] == SubscriptionStatus.PAST_DUE.value else None
         await change(
-            ports, live, renewed, tries=0, months=months, period_end=until, access_until=until,
+            ports, live, renewed, tries=0, kept_try_at=None, months=months, period_end=until, access_until=until,
             renews_at=until if live["renews_at"] else None, included_calls_left=with_more_calls(live, plan),
         )  # fmt: skip
         return
