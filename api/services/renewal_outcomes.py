@@ -17,7 +17,7 @@ from api.domain.payments import DeclineReason, PaymentStatus
 from api.domain.plans import LASTING, SubscriptionStatus
 from api.domain.renewals import last_try_at, next_try_at, period_of, renewal_rules
 from api.services import due_work, renewal_mails
-from api.services.cancellation_flows import was_cancelled
+from api.services.cancellation_flows import RENEWING, was_cancelled
 from api.services.plan_prices import started, tell_prices
 from api.services.plans import find_plan
 from api.services.subscription_begins import begin_subscription, with_more_calls
@@ -48,7 +48,9 @@ async def after_renewal(ports: Ports, payment: Row) -> None:
         await _succeeded(ports, row, payment)
         return
     await execute("update payments set renewal_key = null where id = $1", read_uuid(payment["id"]))
-    if is_under_way and SubscriptionStatus(row["status"]) in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
+    # A charge that was given up may have paid the month meanwhile.
+    is_unpaid = payment["period"] == row["months"]
+    if is_under_way and is_unpaid and SubscriptionStatus(row["status"]) in RENEWING:
         plan = await find_plan(read_uuid(row["plan_id"]))
         assert plan is not None, "plans are never deleted"
         why = _WHY.get(DeclineReason(payment["decline_reason"] or DeclineReason.OTHER.value), "declined")

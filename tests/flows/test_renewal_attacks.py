@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from api.adapters.database import fetch, read_uuid
+from api.services import charges
+from api.services.audit import audit
 from api.services.card_tries import card_tries, count_declines
 from tests.flows.conftest import Service
 from tests.flows.getting_in import codes
 from tests.flows.renewing import DAY, Scene, begun, local, renewals
+from tests.flows.test_payments import HeldUp
 from tests.flows.test_renewals_failing import START, day
 
 pytestmark = pytest.mark.rule("28")
@@ -63,3 +68,40 @@ async def test_other_cards_declines_put_a_try_off_for_a_day_at_most(service: Ser
     assert (found["status"], day(found["renewsAt"])) == ("PAST_DUE", "2027-03-03")
     mail = next(mail for mail in await service.mails(ann.holder.email) if "could not" in mail.subject)
     assert "Too many cards" in mail.text
+
+
+class BothUnderWay(HeldUp):
+    """Lets the first request stand still until its payment was given up and the next try is under way; then charges
+    it, and the next try is declined."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._first: dict[str, Any] | None = None
+
+    async def charge(self, **order: Any) -> Any:
+        if self._first is not None:
+            await self._processor.charge(**self._first)
+            (row,) = await fetch("select id from payments where subscription_id is not null and status = 'FAILED'")
+            await charges.ask_now(self._service.ports, read_uuid(row["id"]))
+            await self._service.processor.behave(next="decline")
+            return await self._processor.charge(**order)
+        self._first = order
+        await self._service.advance(timedelta(minutes=11))
+        await self._service.work()
+        await self._service.advance(timedelta(hours=1))
+        await self._service.work()
+        return await self._processor.charge(**order)
+
+
+async def test_a_try_that_fails_once_its_month_was_paid_otherwise_leaves_the_plan_paid(service: Service) -> None:
+    ann = await begun(service, local(START))
+    await ann.stand_before()
+    service.ports.processor = BothUnderWay(service)
+    await service.work()
+    await ann.settle()
+
+    found = await ann.read()
+    assert sorted(one["status"] for one in await renewals()) == ["FAILED", "SUCCEEDED"]
+    assert (found["status"], found["renewsAt"]) == ("ACTIVE", found["currentPeriodEnd"])
+    assert (day(found["currentPeriodEnd"]), await ann.charged()) == ("2027-03-31", 2)
+    assert (await audit()).differences == ()
