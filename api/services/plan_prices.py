@@ -119,7 +119,8 @@ async def tell_prices(ports: Ports, subscription: Row) -> None:
             " values ($1, $2, $3, $4, $5)",
             uuid7(), read_uuid(subscription["id"]), read_uuid(price["id"]), applies_at, ports.now(),
         )  # fmt: skip
-        if old != price["price"]:
+        if old != await price_at(subscription, applies_at):
+            # Not where a price of a later day holds by then: told last, this one would be the one to expect.
             await _mail(ports, subscription, plan, price, old, applies_at)
 
 

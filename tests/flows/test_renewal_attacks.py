@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +11,12 @@ from api.adapters.database import fetch, read_uuid
 from api.services import charges
 from api.services.audit import audit
 from api.services.card_tries import card_tries, count_declines
+from api.services.plan_prices import announce
 from tests.flows.conftest import Service
 from tests.flows.getting_in import codes
 from tests.flows.renewing import DAY, Scene, begun, local, renewals
 from tests.flows.test_payments import HeldUp
+from tests.flows.test_plan_prices import told
 from tests.flows.test_renewals_failing import START, day
 
 pytestmark = pytest.mark.rule("28")
@@ -105,3 +107,17 @@ async def test_a_try_that_fails_once_its_month_was_paid_otherwise_leaves_the_pla
     assert (found["status"], found["renewsAt"]) == ("ACTIVE", found["currentPeriodEnd"])
     assert (day(found["currentPeriodEnd"]), await ann.charged()) == ("2027-03-31", 2)
     assert (await audit()).differences == ()
+
+
+async def test_a_price_that_is_not_charged_is_not_told(service: Service) -> None:
+    ann = await begun(service, local("2027-01-10 12:00"))
+    await announce(service.ports, ann.plan_key, 3_999, date(2027, 3, 5))
+    await ann.settle()
+    # Its day is earlier, and none of her renewals lies between the two.
+    await announce(service.ports, ann.plan_key, 3_499, date(2027, 3, 2))
+    await ann.settle()
+
+    (subject,) = await told(ann)
+    assert subject == "Visits: the price changes on 2027-03-10"
+    await ann.until(local("2027-03-11 12:00"))
+    assert (await ann.read())["price"] == {"amount": "39.99"}
