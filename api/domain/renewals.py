@@ -34,6 +34,7 @@ class RenewalRules:
     put_off_max: timedelta
     reminder_before: timedelta
     notice: timedelta
+    ahead_max: timedelta
 
 
 @cache
@@ -46,6 +47,7 @@ def renewal_rules() -> RenewalRules:
         timedelta(hours=tables["tries"]["put_off_hours"]),
         timedelta(days=tables["reminder"]["days_before"]),
         timedelta(days=tables["prices"]["notice_days"]),
+        timedelta(days=tables["prices"]["ahead_days_max"]),
     )
 
 
