@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 
 from api.adapters.database import fetch, read_uuid
+from api.domain.service_accounts import Product
 from api.services import charges
 from api.services.audit import audit
 from api.services.card_tries import card_tries, count_declines
 from api.services.plan_prices import announce
+from tests import factories
 from tests.flows.conftest import Service
 from tests.flows.getting_in import codes
+from tests.flows.paying import place, plan, subscribe
 from tests.flows.renewing import DAY, Scene, begun, local, renewals
 from tests.flows.test_payments import HeldUp
 from tests.flows.test_plan_prices import told
 from tests.flows.test_renewals_failing import START, day
+from tests.flows.test_subscribing import quoted_plan
 
 pytestmark = pytest.mark.rule("28")
 
@@ -121,3 +125,25 @@ async def test_a_price_that_is_not_charged_is_not_told(service: Service) -> None
     assert subject == "Visits: the price changes on 2027-03-10"
     await ann.until(local("2027-03-11 12:00"))
     assert (await ann.read())["price"] == {"amount": "39.99"}
+
+
+async def test_a_late_month_of_an_unlimited_plan_takes_no_calls_from_the_plan_taken_meanwhile(service: Service) -> None:
+    ann, where = await factories.holder(service), await place()
+    every, some = [await plan(where, 2_999, Product.ADVANCE_CONNECT, calls) for calls in (None, 5)]
+    quoted, card = await quoted_plan(service, ann, every), await ann.card()
+
+    class Meanwhile(HeldUp):
+        """Lets the holder subscribe to the other plan while the first request stands still."""
+
+        async def charge(self, **order: Any) -> Any:
+            await self._service.advance(timedelta(minutes=11))
+            await self._service.work()
+            service.ports.processor = self._processor
+            await subscribe(service, ann, await quoted_plan(service, ann, some), card, "another")
+            return await self._processor.charge(**order)
+
+    service.ports.processor = Meanwhile(service)
+    assert (await subscribe(service, ann, quoted, card))["payment"]["status"] == "SUCCEEDED"
+
+    (kept,) = await fetch("select months, included_calls_left from plan_subscriptions")
+    assert (kept["months"], kept["included_calls_left"]) == (2, 5)
