@@ -235,6 +235,11 @@ class Migration(migrations.Migration):
         ),
         ops.AddField(
             model_name="PlanSubscription",
+            name="kept_try_at",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name="PlanSubscription",
             name="reminded",
             field=fields.IntField(default=0, db_default=0),
         ),

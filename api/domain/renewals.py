@@ -27,12 +27,14 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RenewalRules:
-    """When a renewal is tried, reminded of, and how long ahead a new price is told."""
+    """When a renewal is tried, how long a try may wait, when it is reminded of, and how long ahead a price is told."""
 
     try_days: tuple[int, ...]
     unreachable_after: timedelta
+    put_off_max: timedelta
     reminder_before: timedelta
     notice: timedelta
+    ahead_max: timedelta
 
 
 @cache
@@ -42,8 +44,10 @@ def renewal_rules() -> RenewalRules:
     return RenewalRules(
         tuple(tables["tries"]["days"]),
         timedelta(hours=tables["tries"]["unreachable_hours"]),
+        timedelta(hours=tables["tries"]["put_off_hours"]),
         timedelta(days=tables["reminder"]["days_before"]),
         timedelta(days=tables["prices"]["notice_days"]),
+        timedelta(days=tables["prices"]["ahead_days_max"]),
     )
 
 

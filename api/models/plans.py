@@ -33,7 +33,8 @@ class PlanSubscription(Row):
     """A holder's subscription to a plan. `live_key` is unique until it ends, then NULL: one per facility and product.
 
     `payment_id` began it. Each period ends so many `months` after `started_at`, see domain/plans, so that a short month
-    does not move the days of those after it.
+    does not move the days of those after it. `kept_try_at` is when a plan that is past due would have been tried, while
+    `renews_at` is an earlier try that its holder asked for by choosing a card.
     """
 
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
@@ -60,6 +61,7 @@ class PlanSubscription(Row):
     renewal_id = fields.UUIDField(null=True)
     tries = fields.IntField(default=0, db_default=0)
     reminded = fields.IntField(default=0, db_default=0)
+    kept_try_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "plan_subscriptions"

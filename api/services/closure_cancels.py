@@ -14,13 +14,17 @@ WORK_KIND = "closing-payment"
 
 
 async def cancel_waiting(account_id: UUID, services: list[UUID] | None, now: datetime) -> None:
-    """Have an account's payments that wait ended, or those of some services, within the transaction under way."""
+    """Have an account's payments that wait ended, or those of some services and of plans of their products, within the
+    transaction under way."""
     rows = await fetch(
-        "select id, service_account_id from payments where account_id = $1 and status = 'REQUIRES_ACTION' limit 1000",
+        "select y.id, coalesce(y.service_account_id, s.id) as service_id from payments y"
+        " left join plans p on p.id = y.plan_id"
+        " left join service_accounts s on s.account_id = y.account_id and s.product = p.product"
+        " where y.account_id = $1 and y.status = 'REQUIRES_ACTION' limit 1000",
         account_id,
     )
     for row in rows:
-        if services is None or (row["service_account_id"] and read_uuid(row["service_account_id"]) in services):
+        if services is None or (row["service_id"] and read_uuid(row["service_id"]) in services):
             await due_work.enqueue(WORK_KIND, str(read_uuid(row["id"])), now)
 
 

@@ -101,12 +101,18 @@ def _credit(balance: Balance) -> int:
 
 
 async def _end_plan(ports: Ports, payment: Row) -> None:
-    """End a plan that was paid while its account was being deleted, as the others were: it is not refunded either."""
+    """End a plan that was paid while its account was being deleted, or its service closed, as the others were: it is
+    not refunded either. Where the holder has such a service again, the plan is used by that."""
     rows = await fetch(
-        "select * from plan_subscriptions where account_id = $1 and live_key is not null"
-        " and account_id in (select id from accounts where status in ('CLOSING', 'DELETED')) order by id limit 100",
-        read_uuid(payment["account_id"]),
-    )
+        "select t.* from plan_subscriptions t join plans p on p.id = t.plan_id"
+        " where t.account_id = $1 and t.live_key is not null and (t.account_id in (select id from accounts"
+        " where status in ('CLOSING', 'DELETED')) or (t.payment_id = $2 and exists (select 1 from closed_services k"
+        " join closures c on c.id = k.closure_id where c.account_id = t.account_id and k.product = p.product"
+        " and c.status <> 'WITHDRAWN' and c.requested_at >= $3) and not exists (select 1 from service_accounts s"
+        " where s.account_id = t.account_id and s.product = p.product and s.status = 'ACTIVE')))"
+        " order by t.id limit 100",
+        read_uuid(payment["account_id"]), read_uuid(payment["id"]), read_time(payment["created_at"]),
+    )  # fmt: skip
     for row in rows:
         await change(ports, row, SubscriptionStatus.CANCELLED_BY_CLOSURE, access_until=ports.now())
 

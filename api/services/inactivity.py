@@ -55,7 +55,7 @@ async def look(ports: Ports, claim: due_work.Claim) -> None:
     elif due.act is Act.NOTICE:
         await _notice(ports, account, service_id, found, now)
     else:
-        await _close(ports, account, service_id, balance, found, now)
+        await _close(ports, claim, account, balance, found)
 
 
 async def _notice(ports: Ports, account: Row, service_id: UUID, found: Standing, now: datetime) -> None:
@@ -78,18 +78,21 @@ async def _notice(ports: Ports, account: Row, service_id: UUID, found: Standing,
     await due_work.enqueue(WORK_KIND, str(service_id), start_of(closes_on))
 
 
-async def _close(
-    ports: Ports, account: Row, service_id: UUID, balance: Balance, found: Standing, now: datetime
-) -> None:
-    """Close the service in the same way as its holder would, whose money is refunded alike."""
+async def _close(ports: Ports, claim: due_work.Claim, account: Row, balance: Balance, found: Standing) -> None:
+    """Close the service in the same way as its holder would, whose money is refunded alike; a day later where a plan
+    of it is being renewed."""
     assert found.rule is not None
+    service_id, now = balance.service_account_id, ports.now()
     services = await open_services(found.account_id, service_id)
     facts = await read_facts(ports, account, service_id, services, {service_id: balance}, now)
+    if any(row["renewal_id"] for row in facts.subscriptions):
+        await due_work.enqueue(WORK_KIND, claim.key, start_of(day_of(now) + _ANOTHER_DAY))
+        return
     begun = Begun(
         ClosureKind.INACTIVITY, Channel.SYSTEM, reason=found.rule.citation, rule_state=found.rule.state
     )  # fmt: skip
     _, in_flight = await begin_closing(ports, uuid7(), facts, begun, now)
-    assert not in_flight, "a deposit that is under way puts the closing off"
+    assert not in_flight, "a deposit or a renewal that is under way puts the closing off"
 
 
 @transactional

@@ -16,7 +16,9 @@ from api.adapters.database import Row, execute, fetch, fetch_one, read_date, rea
 from api.adapters.ports import Ports
 from api.domain.days import day_of, start_of
 from api.domain.money import format_money
-from api.domain.renewals import price_applies_at
+from api.domain.payment_data import payment_limits
+from api.domain.payments import PaymentPurpose
+from api.domain.renewals import price_applies_at, renewal_rules
 from api.services import due_work
 from api.services.mails import queue_mail
 from api.services.plans import find_plan, plan_of, started
@@ -41,11 +43,14 @@ async def announce(ports: Ports, plan_id: UUID, cents: int, effective_from: date
     plan = await find_plan(plan_id)
     if plan is None:
         raise WrongPrice("there is no such plan; see: plan list")
-    if cents <= 0:
-        raise WrongPrice("a price is above zero")
+    smallest, largest = payment_limits().bounds_of(PaymentPurpose.SUBSCRIPTION)
+    if not smallest <= cents <= largest:
+        raise WrongPrice(f"a price is above zero, and at most {format_money(largest, 'en')}")
     now = ports.now()
     if effective_from < day_of(now, plan["f_time_zone"]):
         raise WrongPrice("the day is over at the plan's facility")
+    if effective_from > day_of(now + renewal_rules().ahead_max, plan["f_time_zone"]):
+        raise WrongPrice("the day is too far ahead")
     price_id = uuid7()
     inserted = await execute(
         "insert into plan_prices (id, plan_id, price, effective_from, announced_at, applied_at)"
@@ -118,7 +123,8 @@ async def tell_prices(ports: Ports, subscription: Row) -> None:
             " values ($1, $2, $3, $4, $5)",
             uuid7(), read_uuid(subscription["id"]), read_uuid(price["id"]), applies_at, ports.now(),
         )  # fmt: skip
-        if old != price["price"]:
+        if old != await price_at(subscription, applies_at):
+            # Not where a price of a later day holds by then: told last, this one would be the one to expect.
             await _mail(ports, subscription, plan, price, old, applies_at)
 
 

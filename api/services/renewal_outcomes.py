@@ -48,7 +48,9 @@ async def after_renewal(ports: Ports, payment: Row) -> None:
         await _succeeded(ports, row, payment)
         return
     await execute("update payments set renewal_key = null where id = $1", read_uuid(payment["id"]))
-    if is_under_way and SubscriptionStatus(row["status"]) in RENEWING:
+    # A charge that was given up may have paid the month meanwhile.
+    is_unpaid = payment["period"] == row["months"]
+    if is_under_way and is_unpaid and SubscriptionStatus(row["status"]) in RENEWING:
         plan = await plan_of(row)
         why = _WHY.get(DeclineReason(payment["decline_reason"] or DeclineReason.OTHER.value), "declined")
         lines = [Line.of(kept) for kept in read_json(payment["lines"])]
@@ -68,7 +70,8 @@ async def _succeeded(ports: Ports, row: Row, payment: Row) -> None:
     plan = await plan_of(row)
     period = period_of(started(row), row["months"], plan["f_time_zone"])
     columns: dict[str, Any] = {
-        "months": period.number + 1, "period_end": period.end, "access_until": period.end, "tries": 0,
+        "months": period.number + 1, "period_end": period.end, "access_until": period.end,
+        "tries": 0, "kept_try_at": None,
         "renews_at": None if status is SubscriptionStatus.CANCEL_SCHEDULED else period.end,
     }  # fmt: skip
     if payment["period"] == period.number:
@@ -92,18 +95,27 @@ async def renewal_failed(ports: Ports, row: Row, plan: Row, why: str, lines: Seq
     """Note that a locked subscription, with no charge under way, could not be renewed: it is tried again, or has ended;
     its holder is mailed. `why` names the text that says so, `renewals.why_<why>`.
 
-    What the processor could not be asked uses up no try and is mailed once.
+    What the processor could not be asked uses up no try and is mailed once. Nor does a try that the holder
+    asked for, by choosing a card, unless it is over only when the one is due that was to come.
     """
     now, due, zone = ports.now(), read_time(row["period_end"]), plan["f_time_zone"]
     is_our_fault = why == UNREACHABLE
-    tries = row["tries"] + (0 if is_our_fault else 1)
-    again_at = now + renewal_rules().unreachable_after if is_our_fault else next_try_at(due, tries, now, zone)
+    kept = read_time(row["kept_try_at"]) if row["kept_try_at"] else None
+    if kept is not None and kept <= now:
+        kept = None
+    tries = row["tries"] + (0 if is_our_fault or kept else 1)
+    again_at = kept or next_try_at(due, tries, now, zone)
+    if is_our_fault:
+        again_at = now + renewal_rules().unreachable_after
     if again_at is None:
         ended = await change(ports, row, SubscriptionStatus.ENDED, access_until=now, tries=tries)
         await renewal_mails.tell_end(ports, ended, plan, why, total_of(lines))
         return
     until = max(last_try_at(due, zone), again_at)
-    await change(ports, row, SubscriptionStatus.PAST_DUE, renews_at=again_at, access_until=until, tries=tries)
+    await change(
+        ports, row, SubscriptionStatus.PAST_DUE, renews_at=again_at, access_until=until, tries=tries,
+        kept_try_at=kept if is_our_fault else None,
+    )  # fmt: skip
     if not is_our_fault or row["status"] == SubscriptionStatus.ACTIVE.value:
         await renewal_mails.tell_failure(ports, row, plan, why, total_of(lines), again_at)
 

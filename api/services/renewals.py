@@ -16,7 +16,7 @@ from api.adapters.ports import Ports
 from api.domain.charge_lines import Line, total_of
 from api.domain.payments import PaymentChannel, PaymentPurpose
 from api.domain.plans import RENEWING, SubscriptionStatus
-from api.domain.renewals import period_of, reminder_at
+from api.domain.renewals import period_of, reminder_at, renewal_rules
 from api.services import charges, due_work, renewal_mails
 from api.services.card_tries import card_tries, tries_fault
 from api.services.fees import charged_lines
@@ -79,7 +79,10 @@ async def _renew(ports: Ports, row: Row, now: datetime) -> Begun | None:
         await renewal_failed(ports, row, plan, "limit", lines)
         return None
     if fault := await tries_fault(ports, card_tries(account_id=account_id)):
-        # What other cards have done must not cost a try of this one: it waits, at most an hour.
+        if now - read_time(row["renews_at"]) >= renewal_rules().put_off_max:
+            await renewal_failed(ports, row, plan, "other_cards", lines)
+            return None
+        # What other cards have done must not cost a try of this one: it waits, for an hour and then perhaps again.
         later = now + timedelta(seconds=fault.facts["retry_after_seconds"])
         await due_work.enqueue(RENEWAL_WORK, str(read_uuid(row["id"])), later)
         return None

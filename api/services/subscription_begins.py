@@ -27,7 +27,7 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
         until = months_after(started(live), months, zone)
         renewed = SubscriptionStatus.ACTIVE if live["status"] == SubscriptionStatus.PAST_DUE.value else None
         await change(
-            ports, live, renewed, tries=0, months=months, period_end=until, access_until=until,
+            ports, live, renewed, tries=0, kept_try_at=None, months=months, period_end=until, access_until=until,
             renews_at=until if live["renews_at"] else None, included_calls_left=with_more_calls(live, plan),
         )  # fmt: skip
         return
@@ -47,6 +47,7 @@ async def begin_subscription(ports: Ports, payment: Row) -> None:
 
 
 def with_more_calls(subscription: Row, plan: Row) -> int | None:
-    """Return the calls left once a further month is paid within a period; None where the plan is not about calls."""
-    included = plan["p_included_calls"]
-    return None if included is None else int(subscription["included_calls_left"] or 0) + int(included)
+    """Return the calls left once a further month is paid within a period, maybe by another plan of the facility; None
+    where the subscription's calls are not counted."""
+    left, included = subscription["included_calls_left"], plan["p_included_calls"]
+    return None if left is None else int(left) + int(included or 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from api.adapters.database import Row, read_uuid, transactional
+from api.adapters.database import Row, read_time, read_uuid, transactional
 from api.adapters.ports import Ports
 from api.auth.sign_ins import Viewer
 from api.domain.faults import ErrorCode, Fault, Refused
@@ -37,9 +37,10 @@ async def set_card(ports: Ports, viewer: Viewer, subscription_id: UUID, method_i
     method = await own_method(ports, viewer.account_id, method_id, ("paymentMethodId",))
     is_new = row["payment_method_id"] is None or read_uuid(row["payment_method_id"]) != method_id
     columns: dict[str, Any] = {"payment_method_id": method_id} if is_new else {}
-    if status is SubscriptionStatus.PAST_DUE and row["renewal_id"] is None:
-        # The try that follows counts, so one is given back.
-        columns |= {"renews_at": ports.now(), "tries": max(0, row["tries"] - 1)}
+    now = ports.now()
+    if status is SubscriptionStatus.PAST_DUE and row["renewal_id"] is None and now < read_time(row["renews_at"]):
+        # The try that was to come stays where it is.
+        columns |= {"renews_at": now, "kept_try_at": read_time(row["kept_try_at"] or row["renews_at"])}
     await change(ports, row, **columns)
     if is_new:
         params = {"last4": method["last4"]}

@@ -35,7 +35,11 @@ async def find_cover(account_id: UUID, wish: Wish, now: datetime) -> Cover:
     )  # fmt: skip
     until = None
     if plan is not None:
-        ends = plan_covers_until(SubscriptionStatus(plan["status"]), read_time(plan["access_until"]), now)
+        status, ends = SubscriptionStatus(plan["status"]), read_time(plan["access_until"])
+        if status is SubscriptionStatus.CANCEL_SCHEDULED and plan["renewal_id"]:
+            # It was cancelled as it renews: that month is not paid before its charge has succeeded.
+            ends = read_time(plan["period_end"])
+        ends = plan_covers_until(status, ends, now)
         if wish.begins < ends:
             return Cover(plan, None, None)
         until = facility_time_and_zone(ends, plan["time_zone"])

@@ -444,6 +444,23 @@ async def test_a_deposit_that_is_under_way_puts_the_closing_off(case: Case) -> N
     assert (waiting["status"], (await case.standing())["status"]) == ("ACTIVE", "CLOSING")
 
 
+@pytest.mark.rule("28")
+async def test_a_plan_whose_renewal_is_under_way_puts_the_closing_off_and_ends_with_it(case: Case) -> None:
+    await case.on(179)
+    await factories.subscription(case.service, case.ann.account_id)
+    await execute("update plans set product = 'ADVANCE_CONNECT'")
+    await execute("update plan_subscriptions set renewal_id = id")
+    await case.on(181)
+    waiting, given_up = await case.standing(), await fetch("select kind from due_work where failures > 0")
+    await execute("update plan_subscriptions set renewal_id = null")
+
+    await case.on(182)
+
+    assert (waiting["status"], list(given_up), (await case.standing())["status"]) == ("ACTIVE", [], "CLOSING")
+    (row,) = await fetch("select status from plan_subscriptions")
+    assert row["status"] == "CANCELLED_BY_CLOSURE"
+
+
 async def test_of_workers_at_once_one_closes_and_the_holders_no_comes_before_or_after_as_a_whole(case: Case) -> None:
     await case.on(179)
     await case.service.advance(DAY)

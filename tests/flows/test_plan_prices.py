@@ -134,6 +134,8 @@ async def test_a_price_that_cannot_be_is_not_announced(service: Service) -> None
     for key, cents, since, why in (
         (ann.holder.account_id, 100, today, "no such plan"),
         (ann.plan_key, 0, today, "above zero"),
+        (ann.plan_key, 10_000_001, today, "at most"),
+        (ann.plan_key, 100, date(2207, 2, 1), "too far ahead"),
         (ann.plan_key, 100, today - timedelta(days=1), "is over"),
         (ann.plan_key, 100, today + DAY, "already"),
     ):
