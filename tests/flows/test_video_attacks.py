@@ -1,0 +1,22 @@
+"""Who schedules visits with hostile inputs gets an answer like anybody else, and takes nothing from others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.conftest import Service
+from tests.flows.test_video_payments import wrong
+from tests.flows.visits import at, quoted, scene, schedule
+
+pytestmark = pytest.mark.rule("28")
+
+
+async def test_a_length_that_no_column_holds_is_refused_like_any_other(service: Service) -> None:
+    ann = await scene(service)
+
+    answers = [
+        await schedule(service, ann, at(service), durationMinutes=minutes)
+        for minutes in (-(2**31), 30, 2**15, 2**31 - 1)
+    ]
+
+    assert [wrong(answer) for answer in answers] == [[("INVALID", "durationMinutes"), ("REQUIRED", "quoteId")]] * 4
