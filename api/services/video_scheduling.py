@@ -157,9 +157,13 @@ def _quote_faults(quote: Row, wish: Wish) -> list[Fault]:
 async def _refuse_other_visit(payment_id: UUID, wish: Wish) -> None:
     """Raise Refused where the quote was paid before for another visit, so that nobody takes that one for this."""
     row = await fetch_one("select * from video_sessions where payment_id = $1", payment_id)
-    if row is not None and (read_uuid(row["person_id"]), read_time(row["scheduled_for"])) != (
-        wish.person_id, wish.begins,
-    ):  # fmt: skip
+    if row is None:
+        return
+    paid = Wish(
+        read_uuid(row["facility_id"]), read_uuid(row["person_id"]), read_time(row["scheduled_for"]),
+        row["duration_minutes"],
+    )  # fmt: skip
+    if paid != wish:
         facts = {"current_state": row["status"], "allowed_actions": ("quotePayment",)}
         raise Refused(Fault(ErrorCode.INVALID_STATE, "video_sessions.quote_used", ("input", "quoteId"), facts=facts))
 

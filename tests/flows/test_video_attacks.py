@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.flows.conftest import Service
+from tests.flows.paying import place
 from tests.flows.test_video_payments import wrong
 from tests.flows.visits import at, quoted, scene, schedule
 
@@ -20,3 +21,17 @@ async def test_a_length_that_no_column_holds_is_refused_like_any_other(service: 
     ]
 
     assert [wrong(answer) for answer in answers] == [[("INVALID", "durationMinutes"), ("REQUIRED", "quoteId")]] * 4
+
+
+@pytest.mark.rule("14")
+async def test_a_quote_that_was_paid_is_no_answer_to_another_wish(service: Service) -> None:
+    ann = await scene(service)
+    given = {"quoteId": await quoted(service, ann), "paymentMethodId": await ann.holder.card()}
+    assert wrong(await schedule(service, ann, at(service), **given)) == []
+
+    answers = [
+        await schedule(service, ann, at(service), **given, **other)
+        for other in ({"durationMinutes": 60}, {"facilityId": (await place("Other")).id})
+    ]
+
+    assert [wrong(answer) for answer in answers] == [[("INVALID_STATE", "quoteId")]] * 2
