@@ -18,7 +18,7 @@ from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.payments import PaymentPurpose
 from api.domain.video_sessions import PlaceStatus, video_session_terms
 from api.services import due_work
-from api.services.idempotency import claim_key
+from api.services.idempotency import claim_key, find_result
 from api.services.open_accounts import lock_open_account
 from api.services.payments import Intent, Order, Paid, commit_to, quote_of, refuse_return_url, send
 from api.services.video_covers import Cover, find_cover
@@ -133,10 +133,13 @@ async def _begin_paid(ports: Ports, account_id: UUID, order: Order, request: Req
     faults = [*place.faults, *_quote_faults(quote, wish)]
     if cover.subscription is not None or cover.owed is not None:
         faults.append(Fault(ErrorCode.INVALID, "video_sessions.covered", ("input", "quoteId")))
+    is_repeat = await find_result(account_id, order.idempotency_key, MUTATION) is not None
     intent = await commit_to(ports, account_id, order, quote, MUTATION, request.facts(), faults)
     payment_id = read_uuid(intent.payment["id"])
     if intent.method is None:
-        await _refuse_other_visit(payment_id, wish)
+        # A repeat has the same input, also where the visit was owed and has got another time since.
+        if not is_repeat:
+            await _refuse_other_visit(payment_id, wish)
         return intent
     assert place.service is not None, "a service that is not there is a fault"
     session_id = uuid7()

@@ -6,8 +6,8 @@ import pytest
 
 from tests.flows.conftest import Service
 from tests.flows.paying import place
-from tests.flows.test_video_payments import wrong
-from tests.flows.visits import at, quoted, scene, schedule
+from tests.flows.test_video_payments import Taken, wrong
+from tests.flows.visits import at, beside, booked, quoted, scene, schedule
 
 pytestmark = pytest.mark.rule("28")
 
@@ -35,3 +35,19 @@ async def test_a_quote_that_was_paid_is_no_answer_to_another_wish(service: Servi
     ]
 
     assert [wrong(answer) for answer in answers] == [[("INVALID_STATE", "quoteId")]] * 2
+
+
+@pytest.mark.rule("18")
+async def test_a_repeat_is_answered_also_after_the_owed_visit_has_got_another_time(service: Service) -> None:
+    ann = await scene(service)
+    ben, processor = await beside(service, ann), service.ports.processor
+    given = {"quoteId": await quoted(service, ann), "paymentMethodId": await ann.holder.card()}
+    service.ports.processor = Taken(service, ben, at(service))
+    late = await schedule(service, ann, at(service), "late", **given)
+    service.ports.processor = processor
+    moved = await booked(service, ann, at(service, days=3))
+
+    again = await schedule(service, ann, at(service), "late", **given)
+
+    assert (again["errors"], again["replayed"], again["payment"]) == ([], True, late["payment"])
+    assert again["session"]["id"] == moved
