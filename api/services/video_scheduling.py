@@ -23,7 +23,7 @@ from api.services.open_accounts import lock_open_account
 from api.services.payments import Intent, Order, Paid, commit_to, quote_of, refuse_return_url, send
 from api.services.video_covers import Cover, find_cover
 from api.services.video_mails import mail_holder
-from api.services.video_places import Wish, find_place
+from api.services.video_places import Wish, find_place, unpaid_faults
 from api.services.video_sessions import PAYMENT_WORK, expect, find_session, move, session_of_payment
 
 MUTATION = "scheduleVideoSession"
@@ -130,7 +130,7 @@ async def _begin_paid(ports: Ports, account_id: UUID, order: Order, request: Req
         raise Refused(Fault(ErrorCode.INVALID, "video_sessions.no_visits_quote", ("input", "quoteId")))
     await lock_open_account(account_id)
     cover, place = await find_cover(account_id, wish, now), await find_place(account_id, wish, now)
-    faults = [*place.faults, *_quote_faults(quote, wish)]
+    faults = [*(place.faults or await unpaid_faults(account_id)), *_quote_faults(quote, wish)]
     if cover.subscription is not None or cover.owed is not None:
         faults.append(Fault(ErrorCode.INVALID, "video_sessions.covered", ("input", "quoteId")))
     is_repeat = await find_result(account_id, order.idempotency_key, MUTATION) is not None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from api.domain.video_sessions import video_session_terms
 from tests.flows.conftest import Service
 from tests.flows.paying import place
-from tests.flows.test_video_payments import Taken, wrong
+from tests.flows.test_video_payments import Taken, by_card, wrong
 from tests.flows.visits import at, beside, booked, quoted, scene, schedule
 
 pytestmark = pytest.mark.rule("28")
@@ -51,3 +52,20 @@ async def test_a_repeat_is_answered_also_after_the_owed_visit_has_got_another_ti
 
     assert (again["errors"], again["replayed"], again["payment"]) == ([], True, late["payment"])
     assert again["session"]["id"] == moved
+
+
+async def test_nobody_keeps_a_persons_time_from_others_by_payments_that_are_left_at_the_bank(service: Service) -> None:
+    ann, most = await scene(service), video_session_terms().unpaid_max
+    ben, card = await beside(service, ann), await ann.holder.card("tok_3ds")
+
+    answers = [
+        await schedule(
+            service, ann, at(service, hour=9 + n), quoteId=await quoted(service, ann), paymentMethodId=card,
+        )
+        for n in range(most + 2)
+    ]  # fmt: skip
+    theirs = await by_card(service, ben, at(service, hour=9 + most))
+
+    assert [wrong(answer) for answer in answers] == [[]] * most + [[("INVALID_STATE", "input")]] * 2
+    assert answers[-1]["errors"][0]["currentState"] == "AWAITING_PAYMENT"
+    assert (theirs["errors"], theirs["session"]["status"]) == ([], "SCHEDULED")
