@@ -75,7 +75,9 @@ async def _forget_mailbox(account: Row) -> None:
         return
     await execute("delete from pending_sign_ups where email_key = $1", account["email_key"])
     text_pays = await fetch("select phone from text_pays where account_id = $1", read_uuid(account["id"]))
+    named = await fetch("select contact_email from closures where account_id = $1", read_uuid(account["id"]))
     holders = {account["email"], account["phone"], *(row["phone"] for row in text_pays)}
+    holders |= {row["contact_email"] for row in named if row["contact_email"]}
     failed = await fetch(
         "select id, payload from due_work where kind in ('mail', 'text') and failed_at is not null limit 1000"
     )

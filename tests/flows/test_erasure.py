@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from uuid_utils.compat import uuid7
 
 from api.adapters.database import execute, fetch, fetch_one
+from api.adapters.mail import Mail, MailUnavailable
 from api.routes.exports import export_route
 from api.services.audit import audit
 from api.services.sign_ups import question_codes
@@ -176,3 +177,21 @@ async def test_texts_and_mails_that_were_given_up_are_forgotten_with_their_holde
 
     kept = await fetch("select key from due_work where failed_at is not null")
     assert [row["key"] for row in kept] == ["c"]
+
+
+class Bouncing:
+    """A mail server that knows none of the addresses."""
+
+    async def send(self, mail: Mail) -> None:
+        raise MailUnavailable("the mail server: 550", permanent=True)
+
+
+@pytest.mark.rule("27a")
+async def test_a_mail_that_comes_back_after_the_deletion_keeps_no_address(service: Service) -> None:
+    ann = await factories.holder(service)
+    service.ports.mailer = Bouncing()
+
+    await delete(service, ann, contactEmail="kin@mail.test")
+    await pass_time(service, timedelta(days=3))
+
+    assert "mail.test" not in await everything()
