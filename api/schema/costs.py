@@ -10,6 +10,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    InlineFragmentNode,
     IntValueNode,
     ListValueNode,
     OperationDefinitionNode,
@@ -59,11 +60,11 @@ def _cost(
                 if name in fragments:
                     costs[name] = _cost(fragments[name].selection_set, fragments, sizes, costs)
             total += costs[name]
-        elif node.selection_set is not None:
-            inner = _cost(node.selection_set, fragments, sizes, costs)
-            total += 1 + inner * _times(node, sizes) if isinstance(node, FieldNode) else inner
-        else:
-            total += 1
+        elif isinstance(node, FieldNode):
+            inner = _cost(node.selection_set, fragments, sizes, costs) if node.selection_set else 0
+            total += 1 + inner * _times(node, sizes)
+        elif isinstance(node, InlineFragmentNode):
+            total += _cost(node.selection_set, fragments, sizes, costs)
     return total
 
 
