@@ -21,6 +21,7 @@ from api.context import Connection, Context, RequestRefused
 from api.domain.faults import ErrorCode, Refused
 from api.domain.texts import DEFAULT_LOCALE, render
 from api.resolvers import MUTATIONS, QUERIES, SUBSCRIPTIONS, TYPES
+from api.schema.costs import costs_too_much
 from api.schema.errors import ERROR_TYPES
 from api.schema.limits import QUERY_LENGTH_MAX, TOKENS_MAX, too_much
 from api.schema.scalars import CONFIG
@@ -47,7 +48,7 @@ class _Limits(SchemaExtension):
             raise _TooComplex(f"a document has at most {QUERY_LENGTH_MAX} characters")
         yield
         document = self.execution_context.graphql_document
-        reason = too_much(document) if document else None
+        reason = too_much(document) or costs_too_much(document, self.execution_context.variables) if document else None
         if reason is not None:
             raise _TooComplex(reason)
 

@@ -160,6 +160,7 @@ class VideoSessionTerms:
     lengths: tuple[int, ...]
     ahead_max: timedelta
     scheduled_max: int
+    unpaid_max: int
     payment_lasts: timedelta
     plan_reaches: timedelta
     reminder: timedelta
@@ -174,6 +175,7 @@ def video_session_terms() -> VideoSessionTerms:
         tuple(data["lengths"]),
         timedelta(days=data["days_ahead_max"]),
         data["scheduled_max"],
+        data["unpaid_max"],
         timedelta(minutes=data["payment_minutes"]),
         timedelta(hours=data["plan_hours_ahead"]),
         timedelta(hours=data["reminder_hours"]),

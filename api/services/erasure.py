@@ -69,13 +69,20 @@ async def _erase(ports: Ports, claim: Claim) -> None:
 
 
 async def _forget_mailbox(account: Row) -> None:
-    """Drop what waits at the address, and mails to it that could not be sent; `used_emails` keeps its keyed hash."""
+    """Drop what waits at the address, and mails and texts to the holder that could not be sent; `used_emails` keeps the
+    address's keyed hash."""
     if not account["email"]:
         return
     await execute("delete from pending_sign_ups where email_key = $1", account["email_key"])
-    failed = await fetch("select id, payload from due_work where kind = 'mail' and failed_at is not null limit 1000")
+    text_pays = await fetch("select phone from text_pays where account_id = $1", read_uuid(account["id"]))
+    named = await fetch("select contact_email from closures where account_id = $1", read_uuid(account["id"]))
+    holders = {account["email"], account["phone"], *(row["phone"] for row in text_pays)}
+    holders |= {row["contact_email"] for row in named if row["contact_email"]}
+    failed = await fetch(
+        "select id, payload from due_work where kind in ('mail', 'text') and failed_at is not null limit 1000"
+    )
     for row in failed:
-        if read_json(row["payload"]).get("to") == account["email"]:
+        if read_json(row["payload"]).get("to") in holders:
             await execute("delete from due_work where id = $1", read_uuid(row["id"]))
 
 

@@ -22,8 +22,8 @@ SECTIONS = {
     " from payments where account_id = $1",
     "disputes": "select d.id, d.payment_id, d.amount, d.status, d.opened_at, d.closed_at from disputes d"
     " join payments p on p.id = d.payment_id where p.account_id = $1",
-    "quotes": "select id, service_account_id, purpose, plan_id, invoice_id, stamps, lines, amount, total, created_at,"
-    " expires_at from quotes where account_id = $1",
+    "quotes": "select id, service_account_id, purpose, plan_id, invoice_id, stamps, facility_id, duration_minutes,"
+    " lines, amount, total, created_at, expires_at from quotes where account_id = $1",
     "cards": "select id, brand, last4, expiry_month, expiry_year, added_at, last_used_at, removed_at"
     " from payment_methods where account_id = $1",
     "auto_pay": "select id, service_account_id, method_id, state, threshold, amount, monthly_cap, tries,"

@@ -18,6 +18,7 @@ from api.domain.texts import render
 from api.services.due_work import FAILURES_MAX, Claim, backoff, complete, enqueue, give_back
 from api.services.named_links import named_token
 from api.services.receipts import receipt_token
+from api.services.recipients import give_up
 
 KIND = "mail"
 KEEP_ACTIVE = "keep-active"
@@ -85,16 +86,17 @@ async def queue_no_mail(ports: Ports, key: str) -> None:
 async def send_mail(ports: Ports, claim: Claim) -> None:
     """Send the mail that a claim stands for; tried again with growing waits, unless trying again cannot help.
 
+    One that is given up waits for a person only while its address is kept of somebody, see `recipients`.
     Raises Fenced when another process took the work over, which then sends it under the same message id.
     """
     try:
         if claim.payload["to"] is not None:
             await ports.mailer.send(_mail(ports, claim))
     except MailUnavailable as error:
-        is_over = error.permanent or claim.failures + 1 >= FAILURES_MAX
-        await give_back(
-            ports, claim, str(error), retry_at=None if is_over else ports.now() + backoff(claim.failures + 1)
-        )
+        if error.permanent or claim.failures + 1 >= FAILURES_MAX:
+            await give_up(ports, claim, str(error))
+        else:
+            await give_back(ports, claim, str(error), retry_at=ports.now() + backoff(claim.failures + 1))
         return
     await _done(ports, claim)
 

@@ -11,6 +11,7 @@ from api.adapters.ports import Ports
 from api.adapters.sms import Text, TextUnavailable
 from api.domain.texts import catalogue, render
 from api.services.due_work import FAILURES_MAX, Claim, backoff, complete, enqueue, give_back
+from api.services.recipients import give_up
 
 KIND = "text"
 _STOPPED = "stopped-phone"
@@ -32,6 +33,7 @@ async def queue_text(
 async def send_text(ports: Ports, claim: Claim) -> None:
     """Send the text that a claim stands for; tried again with growing waits, unless trying again cannot help.
 
+    One that is given up waits for a person only while its number is kept of somebody, see `recipients`.
     Raises Fenced when another process took the work over, which then sends it under the same key.
     """
     to = claim.payload["to"]
@@ -39,9 +41,10 @@ async def send_text(ports: Ports, claim: Claim) -> None:
         if not await is_stopped(ports, to):
             await ports.texter.send(Text(to, _words(ports, claim), claim.key))
     except TextUnavailable as error:
-        is_over = error.permanent or claim.failures + 1 >= FAILURES_MAX
-        retry_at = None if is_over else ports.now() + backoff(claim.failures + 1)
-        await give_back(ports, claim, str(error), retry_at=retry_at)
+        if error.permanent or claim.failures + 1 >= FAILURES_MAX:
+            await give_up(ports, claim, str(error))
+        else:
+            await give_back(ports, claim, str(error), retry_at=ports.now() + backoff(claim.failures + 1))
         return
     await _done(ports, claim)
 

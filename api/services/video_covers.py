@@ -11,6 +11,7 @@ from api.domain.days import facility_time_and_zone
 from api.domain.plans import SubscriptionStatus
 from api.domain.service_accounts import Product
 from api.domain.video_sessions import PlaceStatus, plan_covers_until
+from api.services.video_offers import is_length
 from api.services.video_places import Wish
 
 
@@ -26,7 +27,10 @@ class Cover(NamedTuple):
 
 
 async def find_cover(account_id: UUID, wish: Wish, now: datetime) -> Cover:
-    """Return what covers a visit; the account is locked. At a facility there is one plan that has not ended."""
+    """Return what covers a visit; the account is locked. At a facility there is one plan that has not ended.
+
+    Of a length that is not offered nothing is owed; no column need hold what a client sends.
+    """
     plan = await fetch_one(
         "select s.*, f.time_zone from plan_subscriptions s join plans p on p.id = s.plan_id"
         " join facilities f on f.id = p.facility_id where s.account_id = $1 and p.facility_id = $2 and p.product = $3"
@@ -43,6 +47,8 @@ async def find_cover(account_id: UUID, wish: Wish, now: datetime) -> Cover:
         if wish.begins < ends:
             return Cover(plan, None, None)
         until = facility_time_and_zone(ends, plan["time_zone"])
+    if not is_length(wish.minutes):
+        return Cover(None, None, until)
     owed = await fetch_one(
         "select * from video_sessions where account_id = $1 and facility_id = $2 and duration_minutes = $3"
         " and status = $4 order by id limit 1 for update",

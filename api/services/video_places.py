@@ -121,6 +121,19 @@ def _taken_fault(own: list[str]) -> Fault:
     return Fault(ErrorCode.INVALID_STATE, "video_sessions.being_paid", path, facts=facts)
 
 
+async def unpaid_faults(account_id: UUID) -> list[Fault]:
+    """Return why an account, which is locked, cannot have one more visit's time kept while it is being paid for."""
+    waiting = PlaceStatus.AWAITING_PAYMENT.value
+    row = await fetch_one(
+        "select count(*) as n from video_sessions where account_id = $1 and status = $2", account_id, waiting
+    )
+    maximum = video_session_terms().unpaid_max
+    if row is None or row["n"] < maximum:
+        return []
+    facts = {"current_state": waiting, "allowed_actions": ()}
+    return [Fault(ErrorCode.INVALID_STATE, "video_sessions.too_many_unpaid", ("input",), {"maximum": maximum}, facts)]
+
+
 async def _too_many(account_id: UUID, now: datetime) -> list[Fault]:
     statuses = ", ".join(f"'{status.value}'" for status in TAKES_TIME)
     row = await fetch_one(

@@ -18,12 +18,12 @@ from api.domain.faults import ErrorCode, Fault, Refused, refuse_if
 from api.domain.payments import PaymentPurpose
 from api.domain.video_sessions import PlaceStatus, video_session_terms
 from api.services import due_work
-from api.services.idempotency import claim_key
+from api.services.idempotency import claim_key, find_result
 from api.services.open_accounts import lock_open_account
 from api.services.payments import Intent, Order, Paid, commit_to, quote_of, refuse_return_url, send
 from api.services.video_covers import Cover, find_cover
 from api.services.video_mails import mail_holder
-from api.services.video_places import Wish, find_place
+from api.services.video_places import Wish, find_place, unpaid_faults
 from api.services.video_sessions import PAYMENT_WORK, expect, find_session, move, session_of_payment
 
 MUTATION = "scheduleVideoSession"
@@ -130,13 +130,16 @@ async def _begin_paid(ports: Ports, account_id: UUID, order: Order, request: Req
         raise Refused(Fault(ErrorCode.INVALID, "video_sessions.no_visits_quote", ("input", "quoteId")))
     await lock_open_account(account_id)
     cover, place = await find_cover(account_id, wish, now), await find_place(account_id, wish, now)
-    faults = [*place.faults, *_quote_faults(quote, wish)]
+    faults = [*(place.faults or await unpaid_faults(account_id)), *_quote_faults(quote, wish)]
     if cover.subscription is not None or cover.owed is not None:
         faults.append(Fault(ErrorCode.INVALID, "video_sessions.covered", ("input", "quoteId")))
+    is_repeat = await find_result(account_id, order.idempotency_key, MUTATION) is not None
     intent = await commit_to(ports, account_id, order, quote, MUTATION, request.facts(), faults)
     payment_id = read_uuid(intent.payment["id"])
     if intent.method is None:
-        await _refuse_other_visit(payment_id, wish)
+        # A repeat has the same input, also where the visit was owed and has got another time since.
+        if not is_repeat:
+            await _refuse_other_visit(payment_id, wish)
         return intent
     assert place.service is not None, "a service that is not there is a fault"
     session_id = uuid7()
@@ -157,9 +160,13 @@ def _quote_faults(quote: Row, wish: Wish) -> list[Fault]:
 async def _refuse_other_visit(payment_id: UUID, wish: Wish) -> None:
     """Raise Refused where the quote was paid before for another visit, so that nobody takes that one for this."""
     row = await fetch_one("select * from video_sessions where payment_id = $1", payment_id)
-    if row is not None and (read_uuid(row["person_id"]), read_time(row["scheduled_for"])) != (
-        wish.person_id, wish.begins,
-    ):  # fmt: skip
+    if row is None:
+        return
+    paid = Wish(
+        read_uuid(row["facility_id"]), read_uuid(row["person_id"]), read_time(row["scheduled_for"]),
+        row["duration_minutes"],
+    )  # fmt: skip
+    if paid != wish:
         facts = {"current_state": row["status"], "allowed_actions": ("quotePayment",)}
         raise Refused(Fault(ErrorCode.INVALID_STATE, "video_sessions.quote_used", ("input", "quoteId"), facts=facts))
 

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from uuid_utils.compat import uuid7
 
 from api.adapters.database import execute, fetch, fetch_one
+from api.adapters.mail import Mail, MailUnavailable
 from api.routes.exports import export_route
 from api.services.audit import audit
 from api.services.sign_ups import question_codes
@@ -157,3 +158,40 @@ async def test_the_export_of_a_long_ledger_comes_whole(service: Service) -> None
     assert [each["amount"] for each in exported["transactions"]] == [500, -10, -10, -10]
     await delete(service, ann)
     assert (await client.get(url)).status_code == 404
+
+
+@pytest.mark.rule("27a")
+async def test_texts_and_mails_that_were_given_up_are_forgotten_with_their_holder(service: Service) -> None:
+    ann = await factories.holder(service)
+    ben = await factories.holder(service, "ben@mail.test")
+    (phone,) = [row["phone"] for row in await fetch("select phone from accounts where id = $1", ann.account_id)]
+    for kind, to, key in (("text", phone, "a"), ("mail", ann.email, "b"), ("mail", ben.email, "c")):
+        await execute(
+            "insert into due_work (id, kind, key, due_at, payload, attempt, failures, failed_at, created_at)"
+            " values ($1, $2, $3, $4, $5, 12, 12, $4, $4)",
+            uuid7(), kind, key, service.ports.now(), json.dumps({"to": to}),
+        )  # fmt: skip
+
+    await delete(service, ann)
+    await pass_time(service, timedelta(days=3))
+
+    kept = await fetch("select key from due_work where failed_at is not null")
+    assert [row["key"] for row in kept] == ["c"]
+
+
+class Bouncing:
+    """A mail server that knows none of the addresses."""
+
+    async def send(self, mail: Mail) -> None:
+        raise MailUnavailable("the mail server: 550", permanent=True)
+
+
+@pytest.mark.rule("27a")
+async def test_a_mail_that_comes_back_after_the_deletion_keeps_no_address(service: Service) -> None:
+    ann = await factories.holder(service)
+    service.ports.mailer = Bouncing()
+
+    await delete(service, ann, contactEmail="kin@mail.test")
+    await pass_time(service, timedelta(days=3))
+
+    assert "mail.test" not in await everything()

@@ -34,7 +34,7 @@ async def test_an_unexpected_error_is_masked_and_logged_once_without_what_was_se
     service: Service, language: str, message: str | None
 ) -> None:
     ann = await factories.holder(service, locale=language)
-    await execute("drop table plan_subscriptions")
+    await execute("alter table plan_subscriptions rename to gone")
 
     with capture_logs() as logs:
         error = await only_error(
@@ -138,3 +138,31 @@ async def test_an_instant_that_is_none_is_a_bad_request(service: Service, instan
     result = await service.run(document, {"f": {"from": instant}}, token=ann.token)
 
     assert [error.extensions for error in result.errors or []] == [{"code": "BAD_REQUEST"}]
+
+
+_PAGE = """{ ... on VideoConnectAccount { sessions(first: %s) { edges { node { id coveredBy { id plan { facility {
+  plans { id } } } } } } } } }"""
+_BY_FRAGMENT = "query($ids: [ID!]!) { nodes(ids: $ids) { ...A } } fragment A on VideoConnectAccount { "
+
+
+@pytest.mark.parametrize(
+    "document, variables",
+    [
+        ("query($ids: [ID!]!) { nodes(ids: $ids) " + _PAGE % 100 + " }", {"ids": ["x"] * 100}),
+        ("query($ids: [ID!]!, $n: Int = 100) { nodes(ids: $ids) " + _PAGE % "$n" + " }", {"ids": ["x"] * 100}),
+        ("query($n: Int) { nodes(ids: [" + '"x" ' * 100 + "]) " + _PAGE % "$n" + " }", {"n": 100}),
+        (_BY_FRAGMENT + "sessions(last: 100) { edges { ...B } } } fragment B on VideoSessionEdge { node { id } cursor "
+         "a: cursor }", {"ids": ["x"] * 100}),
+    ],
+    ids=["a literal", "a default", "a variable", "fragments"],
+)  # fmt: skip
+async def test_lists_within_lists_are_too_complex_and_each_by_itself_is_not(
+    service: Service, document: str, variables: dict[str, Any]
+) -> None:
+    ann = await factories.holder(service)
+    one = {**variables, **({"ids": ["x"]} if "ids" in variables else {"n": 1})}
+
+    whole, part = [await service.run(document, each, token=ann.token) for each in (variables, one)]
+
+    assert [error.extensions for error in whole.errors or []] == [{"code": "TOO_COMPLEX"}]
+    assert part.errors is None or [error.extensions for error in part.errors] != [{"code": "TOO_COMPLEX"}]

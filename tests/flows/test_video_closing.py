@@ -24,7 +24,7 @@ from tests.flows.paying import opened, service_id
 from tests.flows.test_chargebacks import sums
 from tests.flows.test_payments import HeldUp
 from tests.flows.test_video_payments import by_card
-from tests.flows.visits import Scene, anew, at, beside, booked, cancel, kept, record, scene, schedule, with_plan
+from tests.flows.visits import Scene, anew, at, beside, booked, cancel, kept, quoted, record, scene, schedule, with_plan
 
 pytestmark = pytest.mark.rule("25")
 RACES = int(os.environ.get("RACES") or 2)
@@ -178,6 +178,7 @@ async def test_scheduling_and_deleting_at_once_leave_no_visit_of_a_closed_accoun
 async def test_visits_are_exported_to_their_holder_and_erased_with_the_account(service: Service) -> None:
     ann = await planned(service)
     await booked(service, ann, at(service))
+    await quoted(service, ann)
     url = (await service.ask("{ me { dataExportUrl } }", token=ann.holder.token))["me"]["dataExportUrl"]
     app = Starlette(routes=[export_route(service.ports)])
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://calls.example", trust_env=False)
@@ -187,5 +188,9 @@ async def test_visits_are_exported_to_their_holder_and_erased_with_the_account(s
     await pass_time(service, timedelta(days=3))
 
     assert [each["status"] for each in exported["video_sessions"]] == ["SCHEDULED"]
+    assert [(each["facility_id"], each["duration_minutes"]) for each in exported["quotes"]][-1] == (
+        str(ann.where.key),
+        20,
+    )
     assert await count("video_sessions") == 0
     assert await count("journal_entries") > 0
