@@ -24,6 +24,7 @@ class Fleet:
         self._down: set[int] = set(range(len(servers)))
         self._changed = asyncio.Condition()
         self._restarts: set[asyncio.Task[None]] = set()
+        self._starting = [asyncio.Lock() for _ in servers]
 
     async def start(self) -> None:
         """Start all that are down; returns once they are ready."""
@@ -58,8 +59,7 @@ class Fleet:
 
     async def stop(self) -> None:
         """End all processes; what is down stays down."""
-        with contextlib.suppress(Exception):
-            await self._begun()
+        await asyncio.gather(*self._restarts, return_exceptions=True)
         await asyncio.gather(*(asyncio.to_thread(server.stop) for server in self.servers))
 
     def forget(self) -> None:
@@ -79,10 +79,14 @@ class Fleet:
             await self._restarts.pop()
 
     async def _start(self, number: int) -> None:
-        await asyncio.to_thread(self.servers[number].start)
-        async with self._changed:
-            self._down.discard(number)
-            self._changed.notify_all()
+        # A process that two restarts start is two processes, one of which nobody ends.
+        async with self._starting[number]:
+            if number not in self._down:
+                return
+            await asyncio.to_thread(self.servers[number].start)
+            async with self._changed:
+                self._down.discard(number)
+                self._changed.notify_all()
 
 
 @contextlib.asynccontextmanager
