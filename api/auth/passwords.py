@@ -26,9 +26,9 @@ PASSES = 2
 WAITING_MAX = 500
 """Hashes that are made, and as many tries of secrets, may wait at once, some seconds of work; past that it is kinder to
 ask for another try."""
-NICENESS = 5
+NICENESS = 12
 """How far hashing gives way to everything else: with 0, twenty sign-ins a second made the slowest reads take two to
-three times as long on two processors (bench/RESULTS.md)."""
+three times as long on two processors, with 5 still more than twice as long (bench/RESULTS.md)."""
 _WORKERS = max(1, (os.cpu_count() or 2) // 2)
 
 
