@@ -15,9 +15,8 @@ from api.services.notifications import notify
 from api.services.plans import plan_of
 
 
-async def remind(ports: Ports, row: Row, total: int) -> None:
+async def remind(ports: Ports, row: Row, plan: Row, total: int) -> None:
     """Tell a subscription's holder when it renews, what that costs, by which card, and how to unsubscribe."""
-    plan = await plan_of(row)
     account = await _account(row)
     params = await _params(row, plan, account["locale"], total)
     params |= {"date": day_of(read_time(row["renews_at"]), plan["f_time_zone"]).isoformat()}

@@ -61,7 +61,9 @@ async def _remind(ports: Ports, row: Row, now: datetime) -> None:
     """Remind the holder of what will be charged and when, once for each period."""
     if row["reminded"] < row["months"]:
         await execute("update plan_subscriptions set reminded = $1 where id = $2", row["months"], read_uuid(row["id"]))
-        await renewal_mails.remind(ports, row, total_of(await _lines(row, read_time(row["renews_at"]), now)))
+        plan = await plan_of(row)
+        lines = await _lines(row, plan, read_time(row["renews_at"]), now)
+        await renewal_mails.remind(ports, row, plan, total_of(lines))
     await expect({**row, "reminded": row["months"]})
 
 
@@ -69,7 +71,7 @@ async def _renew(ports: Ports, row: Row, now: datetime) -> Begun | None:
     """Commit to charging the next period of a locked subscription, or note why its card cannot be charged."""
     plan = await plan_of(row)
     period = period_of(started(row), row["months"], plan["f_time_zone"])
-    lines = await _lines(row, period.start, now)
+    lines = await _lines(row, plan, period.start, now)
     method = await usable_method(read_uuid(row["payment_method_id"]), now)
     if isinstance(method, str):
         await renewal_failed(ports, row, plan, method, lines)
@@ -105,8 +107,7 @@ async def _renew(ports: Ports, row: Row, now: datetime) -> Begun | None:
     return Begun(payment, charges.CardOf(str(account_id), method["card_token"]))
 
 
-async def _lines(row: Row, renews_at: datetime, now: datetime) -> list[Line]:
+async def _lines(row: Row, plan: Row, renews_at: datetime, now: datetime) -> list[Line]:
     """Return what a renewal costs by the price that was told and the fees of today, line by line."""
-    plan = await plan_of(row)
     principal = Line({"en": plan["p_name_en"], "es": plan["p_name_es"]}, await price_at(row, renews_at))
     return await charged_lines(read_uuid(row["account_id"]), PaymentPurpose.SUBSCRIPTION, principal, now)
